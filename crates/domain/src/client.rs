@@ -1,0 +1,93 @@
+//! Clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AuthMethod, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes, SecretDigest, SigningAlg, Ttl,
+    port::PasswordHash,
+    role::{Permission, permissions_of},
+};
+
+/// How an answer that may be a JWT is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseSigning {
+    /// Plain JSON.
+    Json,
+    /// A JWT signed with this algorithm.
+    #[serde(untagged)]
+    Signed(SigningAlg),
+}
+
+/// A registered client: everything but its secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// `client_id`.
+    pub client_id: ClientId,
+    /// `client_name` for people.
+    pub client_name: Option<String>,
+    /// A disabled client is refused like an unknown one.
+    pub enabled: bool,
+    /// A stricter profile than the tenant's, if it is held to one.
+    pub profile: Option<ProfileName>,
+    /// The set of methods it may use (DECISIONS 5.1).
+    pub auth_methods: BTreeSet<AuthMethod>,
+    /// `token_endpoint_auth_method`: the preferred one.
+    pub token_endpoint_auth_method: AuthMethod,
+    /// The grants it may use; `None` leaves the profile's.
+    pub grant_types: Option<BTreeSet<GrantType>>,
+    /// The scopes it may have.
+    pub scopes: Scopes,
+    /// `redirect_uris`.
+    pub redirect_uris: Vec<String>,
+    /// Roles such as `RL_CLIENTIDM2M`.
+    pub roles: BTreeSet<String>,
+    /// Permissions besides those of its roles.
+    pub permissions: BTreeSet<Permission>,
+    /// `hid_client_pwd_policy`: the policy of its own secret.
+    pub client_pwd_policy: PolicyCode,
+    /// `hid_user_authn_policy`: the default policy for end users.
+    pub user_authn_policy: Option<PolicyCode>,
+    /// `hid_user_channel`: the default channel for end users.
+    pub user_channel: Option<ChannelCode>,
+    /// `hid_client_authentication_constraints`: addresses it may call from; empty means any.
+    pub allowed_sources: Vec<IpNet>,
+    /// `id_token_signed_response_alg`.
+    pub id_token_signed_response_alg: SigningAlg,
+    /// `userinfo_signed_response_alg`; `None` leaves the profile's choice.
+    pub userinfo_signed_response_alg: Option<ResponseSigning>,
+    /// `introspection_signed_response_alg` (RFC 9701 §6).
+    pub introspection_signed_response_alg: SigningAlg,
+    /// `hid_refresh_token_validity`; `None` leaves the tenant's.
+    pub refresh_token_validity: Option<Ttl>,
+    /// `hid_client_consentprompt`: with it, the password grant yields no refresh token (CONTRACT 3.2).
+    pub consent_prompt: bool,
+    /// Free attributes, carried for the administrator.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Client {
+    /// Whether it has `permission`, by itself or through a role.
+    pub fn may(&self, permission: &str) -> bool {
+        self.permissions.iter().any(|p| p.as_str() == permission)
+            || self.roles.iter().any(|role| permissions_of(role).contains(&permission))
+    }
+
+    /// Whether it is public: it may name itself without proof, and holds no other method.
+    pub fn is_public(&self) -> bool {
+        self.auth_methods.contains(&AuthMethod::None)
+    }
+}
+
+/// What storage keeps of a client's secrets: never the secrets.
+#[derive(Clone, Debug, Default)]
+pub struct ClientSecrets {
+    /// The keyed digest of a secret that the server generated.
+    pub generated: Option<SecretDigest>,
+    /// The slow hash of a secret that a person chose.
+    pub chosen: Option<PasswordHash>,
+}

@@ -1,0 +1,107 @@
+//! Wire profiles: the one place where the vendor's dialect and the standards part ways (DECISIONS 2).
+
+use serde::{Deserialize, Serialize};
+
+use crate::GrantType;
+
+/// A wire profile's name, as configured. A stricter `fapi2` comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ProfileName {
+    /// The HID Authentication Service API.
+    Hid,
+    /// OAuth 2.0 and OpenID Connect to the letter.
+    Openid,
+}
+
+/// In which form `sub` names a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectForm {
+    /// The user name.
+    UserName,
+    /// The stable opaque id.
+    Opaque,
+}
+
+/// What userinfo answers when the client has said nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserinfoForm {
+    /// A signed JWT.
+    SignedJwt,
+    /// JSON.
+    Json,
+}
+
+/// How a tenant behaves on the wire: one field per row of DECISIONS 2 that has a use today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireProfile {
+    /// Its name. Larger is stricter.
+    pub name: ProfileName,
+    /// Query, form and JSON parameters are merged, whatever `Content-Type` says; otherwise form body only.
+    pub merged_encodings: bool,
+    /// A client's own bearer authenticates it (DECISIONS 5.4).
+    pub bearer_authenticates: bool,
+    /// Commas separate scope values too.
+    pub comma_separators: bool,
+    /// The form of `sub` for users.
+    pub subject: SubjectForm,
+    /// Each use of a refresh token replaces it.
+    pub rotate_refresh: bool,
+    /// A public client may refresh without `client_id`: the token names its client.
+    pub refresh_names_client: bool,
+    /// Machine sessions have the inactivity limit of the client's policy even when nothing is configured.
+    pub machine_inactivity: bool,
+    /// What userinfo answers when the client has said nothing.
+    pub userinfo: UserinfoForm,
+    /// The token answer has `scope` when it differs from the request, and always on refresh.
+    pub scope_in_answer: bool,
+    /// `hid_failure`, `hid_error` and `context` members, the vendor's texts, and the HID request parameters.
+    pub hid_members: bool,
+}
+
+const HID: WireProfile = WireProfile {
+    name: ProfileName::Hid,
+    merged_encodings: true,
+    bearer_authenticates: true,
+    comma_separators: true,
+    subject: SubjectForm::UserName,
+    rotate_refresh: true,
+    refresh_names_client: true,
+    machine_inactivity: true,
+    userinfo: UserinfoForm::SignedJwt,
+    scope_in_answer: false,
+    hid_members: true,
+};
+
+const OPENID: WireProfile = WireProfile {
+    name: ProfileName::Openid,
+    merged_encodings: false,
+    bearer_authenticates: false,
+    comma_separators: false,
+    subject: SubjectForm::Opaque,
+    rotate_refresh: true,
+    refresh_names_client: false,
+    machine_inactivity: false,
+    userinfo: UserinfoForm::Json,
+    scope_in_answer: true,
+    hid_members: false,
+};
+
+impl WireProfile {
+    /// The profile of that name.
+    pub const fn named(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Hid => HID,
+            ProfileName::Openid => OPENID,
+        }
+    }
+
+    /// The grants that a client without a list of its own may use.
+    pub const fn default_grants(&self) -> &'static [GrantType] {
+        match self.name {
+            ProfileName::Hid => &[GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken],
+            ProfileName::Openid => &[GrantType::ClientCredentials, GrantType::RefreshToken],
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Predefined, immutable roles and the function sets they contain (CONTRACT 8).
+
+use serde::{Deserialize, Serialize};
+
+/// A permission (function set). Names other than these are carried but grant nothing yet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Permission(String);
+
+impl Permission {
+    /// May introspect every token of the tenant (DECISIONS 5.2).
+    pub const INTROSPECT: &'static str = "introspect";
+
+    /// Names a permission.
+    pub fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The permissions that a role contains; none for a role that is not predefined.
+pub fn permissions_of(role: &str) -> &'static [&'static str] {
+    match role {
+        "RL_CLIENTIDM2M" => &[Permission::INTROSPECT, "FS_APIOTP", "FS_TSDUP"],
+        "RL_ORGADMIN" => &[Permission::INTROSPECT],
+        _ => &[],
+    }
+}

@@ -1,0 +1,78 @@
+//! Tenants.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ChannelCode, ProfileName, SigningAlg, TenantId, TenantName, Ttl, WireProfile};
+
+/// What an administrator sets for a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantSettings {
+    /// The wire profile.
+    pub profile: ProfileName,
+    /// Origins that browsers may call from (`https://app.example`), or `*`.
+    pub cors_origins: BTreeSet<String>,
+    /// How long a refresh family lives when the client says nothing.
+    pub refresh_token_validity: Ttl,
+    /// The inactivity limit of machine sessions where the profile asks for none; `None`: none.
+    pub machine_inactivity: Option<Ttl>,
+    /// The total limit of machine sessions; `None` leaves the client's policy.
+    pub machine_total: Option<Ttl>,
+    /// How long an id_token is valid.
+    pub id_token_validity: Ttl,
+    /// The algorithms it has keys for; the first of `ALL` among them signs what has no choice of its own.
+    pub signing_algs: BTreeSet<SigningAlg>,
+    /// The channels it knows.
+    pub channels: BTreeSet<ChannelCode>,
+    /// How long a key signs before its successor takes over by itself.
+    pub key_active: Ttl,
+    /// `max-age` of the JWKS; a key is published this long before it signs.
+    pub jwks_cache: Ttl,
+    /// How long a key stays published after its last signature.
+    pub key_verify: Ttl,
+}
+
+/// The channels of CONTRACT 7.4.
+pub const DEFAULT_CHANNELS: [&str; 7] =
+    ["CH_EXTRAPP", "CH_DIRECT", "CH_SSP", "CH_IIS", "CH_PASA", "CH_TDS", "CH_TDSPROV"];
+
+impl TenantSettings {
+    /// The defaults under a profile.
+    pub fn new(profile: ProfileName) -> Self {
+        Self {
+            profile,
+            cors_origins: BTreeSet::new(),
+            refresh_token_validity: Ttl::from_days(1),
+            machine_inactivity: None,
+            machine_total: None,
+            id_token_validity: Ttl::from_secs(3600),
+            signing_algs: SigningAlg::ALL.into(),
+            channels: DEFAULT_CHANNELS.iter().filter_map(|code| ChannelCode::parse(code)).collect(),
+            key_active: Ttl::from_days(90),
+            jwks_cache: Ttl::from_secs(3600),
+            key_verify: Ttl::from_days(2),
+        }
+    }
+}
+
+/// A tenant: everything under it is its own (BLUEPRINT 5.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its key in storage.
+    pub id: TenantId,
+    /// Its name in URLs.
+    pub name: TenantName,
+    /// What its administrator set.
+    pub settings: TenantSettings,
+    /// Grows with every change of its settings, policies, clients or keys (DECISIONS 5.7).
+    pub revision: i64,
+}
+
+impl Tenant {
+    /// How it behaves on the wire.
+    pub const fn profile(&self) -> WireProfile {
+        WireProfile::named(self.settings.profile)
+    }
+}

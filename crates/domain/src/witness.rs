@@ -1,0 +1,36 @@
+//! Proof, as a type, that a client has authenticated.
+
+use std::sync::Arc;
+
+use crate::{AuthMethod, Client};
+
+/// A client that has proved itself as its registration demands. Grants take it by reference, so that a path
+/// without client authentication does not compile.
+#[derive(Clone, Debug)]
+pub struct AuthenticatedClient {
+    client: Arc<Client>,
+    method: Option<AuthMethod>,
+}
+
+impl AuthenticatedClient {
+    /// States that `client` has authenticated by `method` (`None`: by its own bearer). Only `client-auth` may:
+    /// `clippy.toml` bans it elsewhere.
+    pub const fn attest(client: Arc<Client>, method: Option<AuthMethod>) -> Self {
+        Self { client, method }
+    }
+
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether it only named itself: a public client proves nothing (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.method == Some(AuthMethod::None)
+    }
+
+    /// What to call the way it authenticated in log and audit.
+    pub fn method_name(&self) -> &'static str {
+        self.method.map_or("bearer", AuthMethod::as_str)
+    }
+}
