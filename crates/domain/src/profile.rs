@@ -42,6 +42,8 @@ pub struct WireProfile {
     pub merged_encodings: bool,
     /// A client's own bearer authenticates it (DECISIONS 5.4).
     pub bearer_authenticates: bool,
+    /// A client registered for `client_secret_basic` may use `client_secret_post` too (CONTRACT 2).
+    pub basic_includes_post: bool,
     /// Commas separate scope values too.
     pub comma_separators: bool,
     /// The form of `sub` for users.
@@ -64,6 +66,7 @@ const HID: WireProfile = WireProfile {
     name: ProfileName::Hid,
     merged_encodings: true,
     bearer_authenticates: true,
+    basic_includes_post: true,
     comma_separators: true,
     subject: SubjectForm::UserName,
     rotate_refresh: true,
@@ -78,6 +81,7 @@ const OPENID: WireProfile = WireProfile {
     name: ProfileName::Openid,
     merged_encodings: false,
     bearer_authenticates: false,
+    basic_includes_post: false,
     comma_separators: false,
     subject: SubjectForm::Opaque,
     rotate_refresh: true,
@@ -95,6 +99,12 @@ impl WireProfile {
             ProfileName::Hid => HID,
             ProfileName::Openid => OPENID,
         }
+    }
+
+    /// The profile that holds for a client: the tenant's, or the client's own where that is stricter, never laxer
+    /// (DECISIONS 2).
+    pub fn effective(tenant: ProfileName, client: Option<ProfileName>) -> Self {
+        Self::named(client.map_or(tenant, |own| own.max(tenant)))
     }
 
     /// The grants that a client without a list of its own may use.

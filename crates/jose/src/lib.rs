@@ -1,1 +1,29 @@
-//! jose
+//! josekit, openssl and argon2 behind the crypto ports of [`domain::port`].
+//!
+//! No type of those libraries leaves this crate: some of them print their private parts. Algorithms are an explicit
+//! allow-list ([`domain::SigningAlg`]); `none`, HMAC and a key used with a foreign algorithm cannot be expressed.
+
+mod argon2_hasher;
+mod at_hash;
+mod certificate;
+mod entropy;
+mod hkdf;
+mod jwk;
+mod key;
+mod master_key;
+mod sealer;
+mod signer;
+mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+pub use argon2_hasher::{Argon2Hasher, Argon2Params, HasherConfigError};
+pub use at_hash::at_hash;
+pub use entropy::OsEntropy;
+pub use jwk::jwk_thumbprint;
+pub use key::{NewKey, generate_key};
+pub use master_key::{MasterKey, MasterKeyError};
+pub use sealer::AesSealer;
+pub use signer::OpenSslSigner;
+pub use verifier::{JoseVerifier, JwsRejected, VerifiedJws};

@@ -1,0 +1,153 @@
+//! The wired server: built once, shared by all workers.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    Applied, Env, Fault, TenantName, Timestamp, WriteBatch,
+    port::{Entropy, Sealer},
+};
+use jose::{AesSealer, Argon2Hasher, MasterKey};
+use storage::{Database, TenantStore};
+
+use crate::{
+    bucket::Buckets,
+    clock::Clock,
+    config::Config,
+    facts::{Facts, TenantFacts},
+    lane::Lane,
+    metrics::Metrics,
+    proven::ProvenSecrets,
+    setup::Setup,
+};
+
+/// Everything that requests and jobs share.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// What issuers begin with.
+    pub public_url: String,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Storage.
+    pub database: Database,
+    /// The installation's key.
+    pub master: Arc<MasterKey>,
+    /// Hashes what people choose.
+    pub hasher: Arc<Argon2Hasher>,
+    /// Seals the answers of rotations.
+    pub sealer: AesSealer,
+    /// Cached facts.
+    pub facts: Facts,
+    /// Recently proven chosen secrets.
+    pub proven: ProvenSecrets,
+    /// What limits guessing.
+    pub buckets: Buckets,
+    /// Where reads happen.
+    pub reads: Lane,
+    /// Where slow hashes happen.
+    pub hashing: Lane,
+    /// What is measured.
+    pub metrics: Metrics,
+}
+
+/// Why an app cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A metric is malformed.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// Randomness or the database failed.
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
+impl App {
+    /// Wires an app. `public_url` is what issuers begin with.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(config: Config, setup: Setup, public_url: String) -> Result<Self, BuildError> {
+        let metrics = Metrics::new()?;
+        let security = &config.raw.security;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = if security.hash_threads == 0 { cores } else { security.hash_threads };
+        let patience = Duration::from_millis(config.raw.database.acquire_timeout_ms);
+        let readers = config.raw.database.max_connections as usize;
+        let env = Env { now: setup.clock.now(), entropy: setup.entropy.as_ref() };
+        Ok(Self {
+            proven: ProvenSecrets::new(security.proven_secret_seconds, &env)?,
+            buckets: Buckets::new(security.guess_burst, security.guesses_per_minute),
+            reads: Lane::new("reads", readers, 4096, patience, metrics.lane("reads")),
+            hashing: Lane::new(
+                "hashing",
+                threads,
+                threads.saturating_mul(security.hash_queue),
+                Duration::from_secs(2),
+                metrics.lane("hashing"),
+            ),
+            facts: Facts::default(),
+            sealer: AesSealer,
+            public_url,
+            clock: setup.clock,
+            entropy: setup.entropy,
+            database: setup.database,
+            master: setup.master,
+            hasher: setup.hasher,
+            metrics,
+            config,
+        })
+    }
+
+    /// The environment of a decision at `now`.
+    pub fn env(&self, now: Timestamp) -> Env<'_> {
+        Env { now, entropy: self.entropy.as_ref() }
+    }
+
+    /// The sealer as a port.
+    pub fn sealer(&self) -> &dyn Sealer {
+        &self.sealer
+    }
+
+    /// A tenant's facts, from memory or storage.
+    ///
+    /// # Errors
+    /// Those of storage and of the lane.
+    pub async fn tenant(self: &Arc<Self>, name: &TenantName) -> Result<Option<Arc<TenantFacts>>, Fault> {
+        if let Some(facts) = self.facts.tenant(name) {
+            return Ok(Some(facts));
+        }
+        self.metrics.cache("tenants", false);
+        let (app, wanted) = (Arc::clone(self), name.clone());
+        let loaded =
+            self.reads.run(move || TenantFacts::load(&app.database, &app.master, &app.public_url, &wanted)).await??;
+        Ok(loaded.map(|facts| {
+            let facts = Arc::new(facts);
+            self.facts.put_tenant(name.clone(), Arc::clone(&facts));
+            facts
+        }))
+    }
+
+    /// Commits a batch without holding a thread: success is told after COMMIT returned (BLUEPRINT amendment 3).
+    ///
+    /// # Errors
+    /// Those of storage.
+    pub async fn commit(&self, store: &TenantStore, batch: WriteBatch) -> Result<Applied, Fault> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        store.submit(
+            batch,
+            Box::new(move |result| {
+                // A caller that went away does not undo the commit.
+                drop(sender.send(result));
+            }),
+        );
+        receiver.await.map_err(|_closed| Fault::Crashed)?
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("public_url", &self.public_url).finish_non_exhaustive()
+    }
+}

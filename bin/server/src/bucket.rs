@@ -1,0 +1,101 @@
+//! Token buckets in front of slow hashes (DECISIONS 5.6).
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::{TenantId, Timestamp};
+use moka::sync::Cache;
+use std::sync::Arc;
+
+/// Who guesses what: source × authenticator, or client × user. The parts cannot run into each other: each is
+/// preceded by its length.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BucketKey(TenantId, String);
+
+impl BucketKey {
+    /// A key of a tenant from its parts.
+    pub fn new(tenant: TenantId, parts: &[&str]) -> Self {
+        let text = parts.iter().fold(String::new(), |text, part| format!("{text}{}:{part}", part.len()));
+        Self(tenant, text)
+    }
+}
+
+/// Buckets by key, bounded in number. Each keeps one number: the instant at which it is full again (GCRA).
+#[derive(Debug)]
+pub struct Buckets {
+    full_at: Cache<BucketKey, Arc<AtomicI64>>,
+    interval: i64,
+    burst: i64,
+}
+
+impl Buckets {
+    /// Buckets of `burst` that refill at `per_minute`.
+    pub fn new(burst: u32, per_minute: u32) -> Self {
+        let interval = 60_000_i64.checked_div(i64::from(per_minute)).unwrap_or(60_000).max(1);
+        let idle = interval.saturating_mul(i64::from(burst)).max(1);
+        let full_at = Cache::builder()
+            .max_capacity(200_000)
+            .time_to_idle(std::time::Duration::from_millis(idle.unsigned_abs()))
+            .build();
+        Self { full_at, interval, burst: i64::from(burst) }
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// Seconds to wait, at least 1, when the bucket is empty; then nothing is taken.
+    pub fn take(&self, key: BucketKey, now: Timestamp) -> Result<(), i64> {
+        let full_at = self.full_at.get_with(key, || Arc::new(AtomicI64::new(0)));
+        let now = now.millis();
+        let room = self.interval.saturating_mul(self.burst.saturating_sub(1));
+        let step = |at: i64| {
+            // A clock that stepped back must not lock anyone out: nothing lies further ahead than a full bucket.
+            let at = at.clamp(now, now.saturating_add(room).saturating_add(self.interval));
+            (at.saturating_sub(now) <= room).then(|| at.saturating_add(self.interval))
+        };
+        full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).map(|_before| ()).map_err(|at| {
+            let wait = at.saturating_sub(room).saturating_sub(now);
+            (wait / 1000).saturating_add(1).max(1)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Ttl;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a test names a tenant")]
+    fn key(name: &str) -> BucketKey {
+        BucketKey::new(TenantId::assume(1), &[name])
+    }
+
+    #[test]
+    fn refuses_after_the_burst_and_refills_with_time() {
+        let buckets = Buckets::new(3, 60);
+        let now = Timestamp::from_secs(1000);
+        for _ in 0..3 {
+            assert_eq!(buckets.take(key("a"), now), Ok(()));
+        }
+        assert_eq!(buckets.take(key("a"), now), Err(2));
+        assert_eq!(buckets.take(key("b"), now), Ok(()));
+        assert_eq!(buckets.take(key("a"), now.plus(Ttl::from_secs(1))), Ok(()));
+        assert!(buckets.take(key("a"), now.plus(Ttl::from_secs(1))).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_locks_nobody_out_for_longer_than_a_burst() {
+        let buckets = Buckets::new(2, 60);
+        for _ in 0..2 {
+            assert!(buckets.take(key("a"), Timestamp::from_secs(10_000)).is_ok());
+        }
+        assert!(buckets.take(key("a"), Timestamp::from_secs(10)).is_err_and(|wait| wait <= 3));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        #[expect(clippy::disallowed_methods, reason = "a test names a tenant")]
+        let tenant = TenantId::assume(1);
+        assert_ne!(BucketKey::new(tenant, &["ab", "c"]), BucketKey::new(tenant, &["a", "bc"]));
+    }
+}

@@ -1,0 +1,21 @@
+//! `countersign serve`.
+
+use super::{CliError, output};
+use crate::{config::Config, config::ConfigError, server::Bound, setup::Setup, telemetry};
+
+/// Serves as configured until it is told to stop.
+///
+/// # Errors
+/// [`CliError`].
+pub fn run(config: Config) -> Result<(), CliError> {
+    let public_url = config.public_url.clone().ok_or_else(|| {
+        ConfigError::value("server.public_url", "is required by `serve`, such as https://id.example")
+    })?;
+    telemetry::start(&config.raw.log).map_err(|problem| ConfigError::value("log.filter", problem))?;
+    let setup = Setup::open(&config)?;
+    let bound = Bound::bind(&config)?;
+    let addresses = [bound.public_address, bound.management_address];
+    let started = move || addresses.iter().for_each(|address| output::line(&format!("listening on http://{address}")));
+    actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
+    Ok(())
+}

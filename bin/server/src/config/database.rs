@@ -1,0 +1,83 @@
+//! `[database]`
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+/// `[database]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseSection {
+    /// `sqlite:/path/to/file.sqlite3` or `postgres://user@host/name`. Required.
+    pub url: String,
+    /// Connections for reading.
+    pub max_connections: u32,
+    /// Milliseconds to wait for a connection.
+    pub acquire_timeout_ms: u64,
+    /// Milliseconds that a statement may take.
+    pub statement_timeout_ms: u64,
+    /// Batches that may wait for the group committer.
+    pub commit_queue: usize,
+    /// Most batches in one commit.
+    pub commit_batch: usize,
+}
+
+impl Default for DatabaseSection {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            max_connections: 8,
+            acquire_timeout_ms: 2000,
+            statement_timeout_ms: 5000,
+            commit_queue: 4096,
+            commit_batch: 256,
+        }
+    }
+}
+
+impl DatabaseSection {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.url.is_empty() {
+            return Err(ConfigError::value("database.url", "is required: sqlite:/path/file.sqlite3 or postgres://…"));
+        }
+        for (key, value) in [
+            ("database.max_connections", u64::from(self.max_connections)),
+            ("database.acquire_timeout_ms", self.acquire_timeout_ms),
+            ("database.statement_timeout_ms", self.statement_timeout_ms),
+            ("database.commit_queue", self.commit_queue as u64),
+            ("database.commit_batch", self.commit_batch as u64),
+        ] {
+            if value == 0 {
+                return Err(ConfigError::value(key, "must be at least 1"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What storage needs.
+    pub fn storage(&self) -> storage::DatabaseConfig {
+        let mut config = storage::DatabaseConfig::new(&self.url);
+        config.max_connections = self.max_connections;
+        config.acquire_timeout = Duration::from_millis(self.acquire_timeout_ms);
+        config.statement_timeout = Duration::from_millis(self.statement_timeout_ms);
+        config.commit_queue = self.commit_queue;
+        config.commit_batch = self.commit_batch;
+        config
+    }
+}
+
+/// Hides a password in a URL.
+pub(super) fn redact_url(text: &str) -> String {
+    let Ok(mut url) = url::Url::parse(text) else {
+        return "(not a URL)".to_owned();
+    };
+    if url.password().is_some() && url.set_password(Some("redacted")).is_err() {
+        return "(redacted)".to_owned();
+    }
+    if url.query_pairs().any(|(name, _)| name == "password") {
+        url.set_query(Some("redacted"));
+    }
+    if url.scheme() == "sqlite" { text.to_owned() } else { url.to_string() }
+}

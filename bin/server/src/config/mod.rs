@@ -1,0 +1,114 @@
+//! Configuration: built-in defaults, then a TOML file, then `COUNTERSIGN__SECTION__KEY` variables.
+//!
+//! [`RawConfig`] mirrors the file and knows no unknown keys; [`Config`] is what the program uses: typed, checked.
+//! Every key is told in `docs/config.md`; a test compares.
+
+mod database;
+mod jobs;
+mod log;
+mod management;
+mod security;
+mod server;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use database::DatabaseSection;
+pub use jobs::JobsSection;
+pub use log::{LogFormat, LogSection};
+pub use management::ManagementSection;
+pub use security::{Argon2Section, SecuritySection};
+pub use server::ServerSection;
+
+/// The configuration as written. Secrets are text here and hidden by [`RawConfig::redacted`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawConfig {
+    /// `[server]`
+    pub server: ServerSection,
+    /// `[management]`
+    pub management: ManagementSection,
+    /// `[database]`
+    pub database: DatabaseSection,
+    /// `[security]`
+    pub security: SecuritySection,
+    /// `[jobs]`
+    pub jobs: JobsSection,
+    /// `[log]`
+    pub log: LogSection,
+}
+
+/// Why a configuration cannot be used. The text names the key and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file or a variable cannot be read, or has an unknown key or a wrong type.
+    #[error("{0}")]
+    Read(#[from] config::ConfigError),
+    /// A value is not allowed.
+    #[error("{key}: {problem}")]
+    Value {
+        /// `section.key`
+        key: &'static str,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+}
+
+impl ConfigError {
+    /// A wrong value.
+    pub fn value(key: &'static str, problem: impl Into<String>) -> Self {
+        Self::Value { key, problem: problem.into() }
+    }
+}
+
+impl RawConfig {
+    /// Reads `file` (if any) and the environment over the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError::Read`] when the file is missing or malformed, or has unknown keys.
+    pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut builder = config::Config::builder();
+        if let Some(file) = file {
+            builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
+        }
+        let variables = config::Environment::with_prefix("COUNTERSIGN")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true);
+        Ok(builder.add_source(variables).build()?.try_deserialize()?)
+    }
+
+    /// The same with secrets replaced, fit to be printed.
+    #[must_use]
+    pub fn redacted(mut self) -> Self {
+        self.security.master_key = self.security.master_key.map(|_secret| "(redacted)".to_owned());
+        self.database.url = database::redact_url(&self.database.url);
+        self
+    }
+}
+
+/// The configuration, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// As written.
+    pub raw: RawConfig,
+    /// `server.public_url` without a trailing slash.
+    pub public_url: Option<String>,
+}
+
+impl Config {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for the first that is wrong.
+    pub fn check(raw: RawConfig) -> Result<Self, ConfigError> {
+        let public_url = raw.server.check()?;
+        raw.management.check()?;
+        raw.database.check()?;
+        raw.security.check()?;
+        raw.jobs.check()?;
+        raw.log.check()?;
+        Ok(Self { raw, public_url })
+    }
+}

@@ -1,0 +1,82 @@
+//! `[server]`: the public listener.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+/// `[server]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSection {
+    /// Address and port of the public listener; port 0 picks a free one.
+    pub listen: String,
+    /// What the world calls this server: scheme, host and port, without a path. Issuers begin with it. Required by `serve`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// Worker threads; 0: one per core.
+    pub workers: usize,
+    /// Most bytes of a request body.
+    pub body_limit: usize,
+    /// Seconds to receive a request's head.
+    pub request_timeout: u64,
+    /// Seconds that an idle connection is kept.
+    pub keep_alive: u64,
+    /// Most connections per worker.
+    pub max_connections: usize,
+    /// Seconds that requests in flight have to finish on SIGTERM.
+    pub shutdown_timeout: u64,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            public_url: None,
+            workers: 0,
+            body_limit: 64 * 1024,
+            request_timeout: 5,
+            keep_alive: 15,
+            max_connections: 10_000,
+            shutdown_timeout: 30,
+        }
+    }
+}
+
+impl ServerSection {
+    pub(super) fn check(&self) -> Result<Option<String>, ConfigError> {
+        listen_address("server.listen", &self.listen)?;
+        if !(1024..=1024 * 1024).contains(&self.body_limit) {
+            return Err(ConfigError::value("server.body_limit", "must be between 1024 and 1048576 bytes"));
+        }
+        if self.max_connections == 0 {
+            return Err(ConfigError::value("server.max_connections", "must be at least 1"));
+        }
+        self.public_url.as_deref().map(public_url).transpose()
+    }
+}
+
+/// Checks a listen address.
+pub(super) fn listen_address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|error| ConfigError::value(key, format!("{text:?} is not ADDRESS:PORT ({error})")))
+}
+
+fn public_url(text: &str) -> Result<String, ConfigError> {
+    const KEY: &str = "server.public_url";
+    let url = url::Url::parse(text).map_err(|error| ConfigError::value(KEY, format!("{text:?}: {error}")))?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        return Err(ConfigError::value(KEY, "must begin with https:// (http:// only on loopback)"));
+    }
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !bare {
+        return Err(ConfigError::value(KEY, "must be scheme, host and port only, such as https://id.example"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}

@@ -1,0 +1,7 @@
+//! From HTTP to what the engines understand.
+
+pub mod call;
+pub mod params;
+pub mod request_id;
+
+pub use call::Call;

@@ -1,0 +1,235 @@
+//! Client authentication around the pure engine of `client-auth`.
+
+use std::sync::Arc;
+
+use client_auth::{AuthStep, Facts, Inputs, NeedHash, Presented, Scheme};
+use domain::{
+    Applied, AuthenticatedClient, ClientId, Detail, Fault, OAuthErrorCode, PresentedToken, Refusal, Secret,
+    SourceFailures, WriteBatch,
+    port::{PasswordHash, SecretHasher as _, SessionLookup as _, SourceFailureLookup as _, StoredClient, Verified},
+};
+
+use super::ROUNDS;
+use crate::{
+    bucket::BucketKey,
+    extract::Call,
+    proven::{Memory, ProvenKey},
+    respond::Stop,
+};
+
+/// Authenticates the caller. `named` is the client that a refresh token names, where that stands in for `client_id`
+/// (DECISIONS 2).
+///
+/// # Errors
+/// [`Stop::Refused`] with the scheme that was tried, [`Stop::Fault`].
+pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<AuthenticatedClient, Stop> {
+    let headers: Vec<&[u8]> = call.authorization.iter().map(Vec::as_slice).collect();
+    let inputs = Inputs {
+        authorization: &headers,
+        client_id: call.params.present("client_id").or_else(|| named.map(ClientId::as_str)),
+        client_secret: call.params.present("client_secret"),
+        client_assertion: call.params.present("client_assertion").is_some(),
+        url_decoded_basic: true,
+    };
+    let scheme = client_auth::scheme_tried(&inputs);
+    let refuse = |refusal| Stop::Refused(refusal, scheme);
+    let presented = client_auth::parse(&inputs, &call.facts.profile).map_err(refuse)?;
+    let step = match &presented {
+        Presented::Bearer { token: Some(token), client_id } => bearer(call, token, client_id.as_ref()).await?,
+        Presented::Secret { client_id, secret, .. } if client_auth::is_chosen_secret(&presented) => {
+            call.client(client_id.as_str());
+            chosen(call, &presented, client_id, secret, scheme).await?
+        }
+        Presented::Secret { client_id, .. } | Presented::Public { client_id } => {
+            call.client(client_id.as_str());
+            let stored = client(call, client_id).await?;
+            client_auth::begin(&presented, &facts(call, stored.as_deref(), None), call.app.master.as_ref(), &call.env())?
+        }
+        Presented::Bearer { token: None, .. } | Presented::Nothing => {
+            client_auth::begin(&presented, &facts(call, None, None), call.app.master.as_ref(), &call.env())?
+        }
+    };
+    let client = match step {
+        AuthStep::Authenticated(client, writes) => {
+            commit_if_any(call, writes).await?;
+            client
+        }
+        AuthStep::Refused(refusal, writes) => {
+            commit_if_any(call, writes).await?;
+            return Err(refuse(refusal));
+        }
+        AuthStep::NeedHash(_) => return Err(Fault::Invariant("a slow hash was asked for twice").into()),
+    };
+    call.client(client.client().client_id.as_str());
+    conforms(call, &client).map_err(refuse)?;
+    Ok(client)
+}
+
+/// A client that is held to a stricter profile than its tenant may not use the laxer encodings (DECISIONS 2).
+fn conforms(call: &Call, client: &AuthenticatedClient) -> Result<(), Refusal> {
+    let profile = domain::WireProfile::effective(call.facts.profile.name, client.client().profile);
+    if call.params.is_merged() && !profile.merged_encodings {
+        return Err(Refusal::new(
+            OAuthErrorCode::InvalidRequest,
+            "merged_encoding",
+            "The client must send its parameters in a form body",
+        ));
+    }
+    Ok(())
+}
+
+/// A client from memory or storage.
+///
+/// # Errors
+/// Those of storage and of the lane.
+pub async fn client(call: &Call, id: &ClientId) -> Result<Option<Arc<StoredClient>>, Fault> {
+    let known = call.app.facts.client(&call.facts, id);
+    call.app.metrics.cache("clients", known.is_some());
+    if known.is_some() {
+        return Ok(known);
+    }
+    let (app, facts, id) = (Arc::clone(&call.app), Arc::clone(&call.facts), id.clone());
+    call.read(1, move |_store| app.facts.load_client(&app.database, &facts, &id)).await
+}
+
+fn facts<'a>(call: &'a Call, stored: Option<&'a StoredClient>, failures: Option<SourceFailures>) -> Facts<'a> {
+    let policy = stored.and_then(|stored| call.facts.policies.get(&stored.client.client_pwd_policy));
+    Facts { stored, policy, failures, source: call.source, origin: &call.origin, profile: call.facts.profile }
+}
+
+async fn bearer(call: &Call, token: &PresentedToken, named: Option<&ClientId>) -> Result<AuthStep, Fault> {
+    let locator = token.locator;
+    let session = call.read(1, move |store| store.session(&locator)).await?;
+    let stored = match &session {
+        Some(session) => client(call, &session.client_id).await?,
+        None => None,
+    };
+    client_auth::by_bearer(token, named, session.as_ref(), &facts(call, stored.as_deref(), None), &call.env())
+}
+
+/// A chosen secret: from memory when it was proven a moment ago, else behind a token bucket and the hashing lane.
+async fn chosen(
+    call: &Call,
+    presented: &Presented,
+    id: &ClientId,
+    secret: &Secret,
+    scheme: Scheme,
+) -> Result<AuthStep, Stop> {
+    let stored = client(call, id).await?;
+    let key = ProvenKey {
+        tenant: call.facts.tenant.id,
+        revision: call.facts.tenant.revision,
+        client_id: id.clone(),
+        source: call.source.lock_unit(),
+    };
+    let memory = if stored.is_some() { call.app.proven.recall(&key, secret, call.now) } else { Memory::Unknown };
+    call.app.metrics.cache("proven_secrets", memory != Memory::Unknown);
+    if memory == Memory::Proven {
+        return Ok(client_auth::proven_before(presented, &facts(call, stored.as_deref(), None), &call.env())?);
+    }
+    let failures = failures(call, id).await?;
+    if memory == Memory::ProvenReadLock {
+        let step = client_auth::proven_before(presented, &facts(call, stored.as_deref(), failures), &call.env())?;
+        remember(call, key, secret, &step);
+        return Ok(step);
+    }
+    spend(call, id, scheme)?;
+    slow(call, presented, stored.as_deref(), failures, (key, secret)).await
+}
+
+async fn failures(call: &Call, id: &ClientId) -> Result<Option<SourceFailures>, Fault> {
+    let (id, source) = (id.clone(), call.source.lock_unit());
+    call.read(1, move |store| store.source_failures(&id, source)).await
+}
+
+/// Takes from the bucket of source × client before any hashing (DECISIONS 5.6).
+fn spend(call: &Call, id: &ClientId, scheme: Scheme) -> Result<(), Stop> {
+    let source = call.source.lock_unit().to_string();
+    let key = BucketKey::new(call.facts.tenant.id, &["client", &source, id.as_str()]);
+    call.app.buckets.take(key, call.now).map_err(|wait| Stop::Refused(too_many(wait), scheme))
+}
+
+/// 429 with `Retry-After` (DECISIONS 4.6).
+pub fn too_many(wait: i64) -> Refusal {
+    Refusal::new(OAuthErrorCode::TooManyRequests, "too_many_attempts", "Too many attempts; try again later")
+        .with(Detail::RetryAfter(wait))
+}
+
+async fn slow(
+    call: &Call,
+    presented: &Presented,
+    stored: Option<&StoredClient>,
+    mut failures: Option<SourceFailures>,
+    (key, secret): (ProvenKey, &Secret),
+) -> Result<AuthStep, Stop> {
+    let mut checked: Option<(NeedHash, Verified, Option<PasswordHash>)> = None;
+    for _ in 0..ROUNDS {
+        let facts = facts(call, stored, failures);
+        let AuthStep::NeedHash(need) = client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())?
+        else {
+            return Err(Fault::Invariant("a chosen secret needs a slow hash").into());
+        };
+        // The hash is compared once; a conflict looks at the counters again, not at the secret.
+        let (verified, rehash) = match &checked {
+            Some((seen, verified, rehash)) if seen.hash == need.hash => (*verified, rehash.clone()),
+            _ => compare(call, secret, need.hash.clone()).await?,
+        };
+        checked = Some((need, verified, rehash.clone()));
+        let step = client_auth::resume(presented, &facts, verified, rehash, &call.env())?;
+        let writes = match &step {
+            AuthStep::Authenticated(_, writes) | AuthStep::Refused(_, writes) => writes.clone(),
+            AuthStep::NeedHash(_) => WriteBatch::new(),
+        };
+        if writes.is_empty() || call.commit(writes).await? == Applied::Committed {
+            remember(call, key, secret, &step);
+            return Ok(committed(step));
+        }
+        failures = self::failures(call, &key.client_id).await?;
+    }
+    Err(Fault::Contended(ROUNDS).into())
+}
+
+/// The step without the writes that have just been committed.
+fn committed(step: AuthStep) -> AuthStep {
+    match step {
+        AuthStep::Authenticated(client, _) => AuthStep::Authenticated(client, WriteBatch::new()),
+        AuthStep::Refused(refusal, _) => AuthStep::Refused(refusal, WriteBatch::new()),
+        AuthStep::NeedHash(need) => AuthStep::NeedHash(need),
+    }
+}
+
+fn remember(call: &Call, key: ProvenKey, secret: &Secret, step: &AuthStep) {
+    match step {
+        AuthStep::Authenticated(..) => call.app.proven.remember(key, secret, call.now),
+        AuthStep::Refused(..) | AuthStep::NeedHash(_) => call.app.proven.forget(&key),
+    }
+}
+
+/// Compares a secret with a slow hash in the hashing lane, and hashes it anew when the parameters have changed.
+///
+/// # Errors
+/// [`Fault::Busy`] when the lane is full, those of the hasher.
+pub async fn compare(
+    call: &Call,
+    secret: &Secret,
+    hash: Option<PasswordHash>,
+) -> Result<(Verified, Option<PasswordHash>), Fault> {
+    let hasher = Arc::clone(&call.app.hasher);
+    let secret = Secret::new(secret.expose().to_owned());
+    let job = move || {
+        let verified = hasher.verify(&secret, hash.as_ref())?;
+        let rehash = (verified.matches && verified.outdated).then(|| hasher.hash(&secret)).transpose()?;
+        Ok((verified, rehash))
+    };
+    call.app.hashing.run(job).await?
+}
+
+async fn commit_if_any(call: &Call, writes: WriteBatch) -> Result<(), Fault> {
+    if writes.is_empty() {
+        return Ok(());
+    }
+    match call.commit(writes).await? {
+        Applied::Committed => Ok(()),
+        Applied::Conflict => Err(Fault::Contended(1)),
+    }
+}

@@ -1,0 +1,193 @@
+//! What every endpoint of a tenant shares: tenant, request id, parameters, log, metrics, CORS.
+
+use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web,
+};
+use client_auth::Scheme;
+use domain::{Fault, Origin, RequestId, TenantName};
+use oidc_core::Params;
+use tracing::Instrument as _;
+
+use crate::{
+    app::App,
+    cors,
+    extract::{Call, call, params, request_id},
+    facts::TenantFacts,
+    respond::{self, Reply, Stop},
+};
+
+/// Answers a request to `route` of a tenant with what `handle` makes of it.
+pub async fn serve<F, Fut>(
+    route: &'static str,
+    http: HttpRequest,
+    payload: web::Payload,
+    handle: F,
+) -> HttpResponse
+where
+    F: FnOnce(Rc<Call>) -> Fut,
+    Fut: Future<Output = Result<Reply, Stop>>,
+{
+    let Some(app) = http.app_data::<web::Data<App>>().cloned().map(web::Data::into_inner) else {
+        return respond::plain_error(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server is not wired");
+    };
+    let timer = app.metrics.seconds.with_label_values(&[route]).start_timer();
+    let id = match request_id::of(http.headers(), app.entropy.as_ref()) {
+        Ok(id) => id,
+        Err(fault) => return respond::answer(Err(fault.into()), ""),
+    };
+    let span = tracing::info_span!("request", request.id = %id, route);
+    let mut response = with_tenant(route, &app, &http, payload, id.clone(), handle).instrument(span).await;
+    if let Ok(value) = header::HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(header::HeaderName::from_static(request_id::HEADER), value);
+    }
+    timer.observe_duration();
+    response
+}
+
+async fn with_tenant<F, Fut>(
+    route: &'static str,
+    app: &Arc<App>,
+    http: &HttpRequest,
+    payload: web::Payload,
+    id: RequestId,
+    handle: F,
+) -> HttpResponse
+where
+    F: FnOnce(Rc<Call>) -> Fut,
+    Fut: Future<Output = Result<Reply, Stop>>,
+{
+    let facts = match tenant(app, http).await {
+        Ok(Some(facts)) => facts,
+        Ok(None) => {
+            app.metrics.requests.with_label_values(&[route, "unknown_tenant"]).inc();
+            return unknown_tenant();
+        }
+        Err(fault) => {
+            tracing::error!(fault = %fault, "the tenant could not be read");
+            app.metrics.requests.with_label_values(&[route, "fault"]).inc();
+            return respond::answer(Err(fault.into()), "");
+        }
+    };
+    let name = facts.tenant.name.clone();
+    let mut response = match read(app, &facts, http, payload, id).await {
+        Ok(call) => {
+            let call = Rc::new(call);
+            let result = handle(Rc::clone(&call)).await;
+            tell(route, &call, &result);
+            respond::answer(result, name.as_str())
+        }
+        Err(unread) => {
+            let (outcome, reason) = unread.told();
+            app.metrics.requests.with_label_values(&[route, outcome]).inc();
+            tracing::info!(tenant.name = %name, outcome, reason, "request could not be read");
+            unread.answer(name.as_str())
+        }
+    };
+    cors::decorate(http, &facts.tenant.settings, &mut response);
+    response
+}
+
+/// The tenant that a path names.
+///
+/// # Errors
+/// Those of storage and of the lane.
+pub async fn tenant(app: &Arc<App>, http: &HttpRequest) -> Result<Option<Arc<TenantFacts>>, Fault> {
+    match http.match_info().get("tenant").and_then(TenantName::parse) {
+        Some(name) => app.tenant(&name).await,
+        None => Ok(None),
+    }
+}
+
+/// 404 (DECISIONS 1).
+pub fn unknown_tenant() -> HttpResponse {
+    respond::plain_error(StatusCode::NOT_FOUND, "invalid_request", "There is no such tenant or endpoint")
+}
+
+/// A request that could not be read.
+enum Unread {
+    Stop(domain::Refusal),
+    Fault(Fault),
+    TooLarge,
+}
+
+impl Unread {
+    fn told(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Stop(refusal) => ("refused", refusal.reason),
+            Self::Fault(_) => ("fault", "no_peer"),
+            Self::TooLarge => ("refused", "body_too_large"),
+        }
+    }
+
+    fn answer(self, realm: &str) -> HttpResponse {
+        match self {
+            Self::Stop(refusal) => respond::answer(Err(Stop::Refused(refusal, Scheme::None)), realm),
+            Self::Fault(fault) => respond::answer(Err(fault.into()), realm),
+            Self::TooLarge => {
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                let mut response = respond::plain_error(status, "invalid_request", "The request body is too large");
+                // What is left of the body is not read.
+                response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+                response
+            }
+        }
+    }
+}
+
+async fn read(
+    app: &Arc<App>,
+    facts: &Arc<TenantFacts>,
+    http: &HttpRequest,
+    payload: web::Payload,
+    id: RequestId,
+) -> Result<Call, Unread> {
+    let body = match payload.to_bytes_limited(app.config.raw.server.body_limit).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_broken)) => {
+            let refusal = domain::Refusal::new(
+                domain::OAuthErrorCode::InvalidRequest,
+                "broken_body",
+                "The request body could not be read",
+            );
+            return Err(Unread::Stop(refusal));
+        }
+        Err(_limit) => return Err(Unread::TooLarge),
+    };
+    let text = |name| http.headers().get(name).and_then(|value| value.to_str().ok());
+    let sources =
+        params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };
+    let params: Params = params::read(sources, &facts.profile).map_err(Unread::Stop)?;
+    let source = call::source(http).ok_or(Unread::Fault(Fault::Invariant("a TCP connection has a peer")))?;
+    Ok(Call {
+        store: app.database.tenant(facts.tenant.id),
+        now: app.clock.now(),
+        origin: Origin { source: Some(source), request_id: id },
+        source,
+        authorization: call::authorization(http),
+        accept: text(header::ACCEPT).map(str::to_owned),
+        params,
+        told: RefCell::default(),
+        app: Arc::clone(app),
+        facts: Arc::clone(facts),
+    })
+}
+
+/// One line per request, and its metrics.
+fn tell(route: &'static str, call: &Call, result: &Result<Reply, Stop>) {
+    let (outcome, reason) = respond::told(result);
+    let told = call.told.borrow();
+    let metrics = &call.app.metrics;
+    metrics.requests.with_label_values(&[route, outcome]).inc();
+    metrics.statements.with_label_values(&[route, "read"]).observe(f64::from(told.reads));
+    metrics.statements.with_label_values(&[route, "write"]).observe(f64::from(told.rows));
+    let (tenant, client) = (&call.facts.tenant.name, told.client_id.as_deref().unwrap_or_default());
+    if outcome == "fault" {
+        tracing::error!(tenant.name = %tenant, client.id = client, outcome, reason, "request failed");
+    } else {
+        tracing::info!(tenant.name = %tenant, client.id = client, outcome, reason, "request answered");
+    }
+}

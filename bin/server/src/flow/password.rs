@@ -1,0 +1,140 @@
+//! The password grant around the pure engines of `oidc-core` and `authenticators`.
+
+use authenticators::password::{Attempt, Conclusion, Evidence, conclude, description, hash_to_check};
+use domain::{
+    Applied, AuthenticatedClient, Authenticator, ChannelCode, Claims, Detail, FailureReason, Fault, OAuthErrorCode,
+    PolicyCode, Refusal, Secret, User, WireProfile, WriteBatch,
+    port::{AuthenticatorLookup as _, PasswordHash, UserLookup as _, Verified},
+};
+use oidc_core::{
+    grant::password::{self, Proof},
+    token::{Issuing, TokenRequest},
+};
+
+use super::{ROUNDS, client};
+use crate::{bucket::BucketKey, extract::Call, respond::Stop};
+
+/// A password request as it goes through.
+pub struct Password<'a> {
+    /// The client that asks.
+    pub client: &'a AuthenticatedClient,
+    /// The request.
+    pub request: &'a TokenRequest,
+    /// The profile that holds for the client.
+    pub profile: WireProfile,
+    /// `username`.
+    pub username: &'a str,
+    /// `password`.
+    pub password: &'a Secret,
+    /// How tokens are issued.
+    pub issuing: Issuing<'a>,
+}
+
+/// Answers it.
+///
+/// # Errors
+/// [`Stop::Refused`] with the vendor's failure details in `hid`, [`Stop::Fault`].
+pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
+    let code = password::policy_code(grant.client, grant.request, &grant.profile)?;
+    let policy = call.facts.policies.get(&code);
+    let settings = &call.facts.tenant.settings;
+    let channel = password::channel(grant.client.client(), grant.request, policy, settings, &grant.profile)?;
+    let policy = policy.ok_or(Fault::Invariant("channel() refuses without a policy"))?;
+    spend(call, &grant, &code)?;
+    let mut checked: Option<(Option<PasswordHash>, Verified, Option<PasswordHash>)> = None;
+    for _ in 0..ROUNDS {
+        let (user, authenticator) = lookup(call, grant.username, &code).await?;
+        let attempt = Attempt {
+            user_name: grant.username,
+            user: user.as_ref(),
+            authenticator: authenticator.as_ref(),
+            policy,
+            channel: channel.as_ref(),
+            password: grant.password,
+            client_id: &grant.client.client().client_id,
+            client_proved: !grant.client.is_public(),
+            origin: &call.origin,
+        };
+        let hash = hash_to_check(&attempt, &call.env());
+        // The password is compared once; a conflict looks at the counters again.
+        let (verified, rehash) = match &checked {
+            Some((seen, verified, rehash)) if *seen == hash => (*verified, rehash.clone()),
+            _ => client::compare(call, grant.password, hash.clone()).await?,
+        };
+        checked = Some((hash, verified, rehash.clone()));
+        let conclusion = conclude(&attempt, verified, rehash, &call.env())?;
+        let (result, batch) = settle(call, &grant, conclusion, user.as_ref(), channel.as_ref())?;
+        if batch.is_empty() || call.commit(batch).await? == Applied::Committed {
+            return result.map_err(Stop::from);
+        }
+    }
+    Err(Fault::Contended(ROUNDS).into())
+}
+
+/// Takes from the bucket of client × user, or of source × user when the client is public (DECISIONS 5.6).
+fn spend(call: &Call, grant: &Password<'_>, code: &PolicyCode) -> Result<(), Stop> {
+    let source = call.source.lock_unit().to_string();
+    let by = if grant.client.is_public() { source.as_str() } else { grant.client.client().client_id.as_str() };
+    let key = BucketKey::new(call.facts.tenant.id, &["user", by, grant.username, code.as_str()]);
+    call.app.buckets.take(key, call.now).map_err(|wait| client::too_many(wait).into())
+}
+
+type Found = (Option<User>, Option<Authenticator>);
+
+async fn lookup(call: &Call, username: &str, code: &PolicyCode) -> Result<Found, Fault> {
+    let (username, code) = (username.to_owned(), code.clone());
+    call.read(2, move |store| {
+        let user = store.user_by_name(&username)?;
+        let authenticator = user.as_ref().map(|user| store.authenticator(user.id, &code)).transpose()?.flatten();
+        Ok((user, authenticator))
+    })
+    .await
+}
+
+type Settled = (Result<Claims, Refusal>, WriteBatch);
+
+/// What the conclusion means for the caller, and everything that must be written first, in one batch: a proof that
+/// cannot be recorded issues nothing.
+fn settle(
+    call: &Call,
+    grant: &Password<'_>,
+    conclusion: Conclusion,
+    user: Option<&User>,
+    channel: Option<&ChannelCode>,
+) -> Result<Settled, Stop> {
+    match conclusion {
+        Conclusion::Failed { reason, writes } => Ok((Err(refusal(grant, reason, call)), writes)),
+        Conclusion::Proven { evidence, mut writes } => {
+            let user = user.ok_or(Fault::Invariant("a proof without a user"))?;
+            let settings = &call.facts.tenant.settings;
+            let authorized =
+                password::resolve(grant.client, grant.request, user, proof(evidence), channel.cloned(), settings)?;
+            let issued = grant.issuing.fresh(grant.client, grant.request, &authorized)?;
+            writes.writes.extend(issued.batch.writes);
+            Ok((Ok(issued.answer), writes))
+        }
+    }
+}
+
+fn proof(evidence: Evidence) -> Proof {
+    Proof {
+        acr: evidence.acr,
+        amr: evidence.amr,
+        limits: evidence.limits,
+        policy: evidence.policy,
+        level_of_assurance: evidence.level_of_assurance,
+        auth_time: evidence.auth_time,
+    }
+}
+
+/// In `hid` the reason and the vendor's words; under the standards one text for all.
+fn refusal(grant: &Password<'_>, reason: FailureReason, call: &Call) -> Refusal {
+    let label = reason.label();
+    if !grant.profile.hid_members {
+        return Refusal::new(OAuthErrorCode::InvalidGrant, label, "Resource owner username or password is invalid");
+    }
+    let Ok(auth_type) = password::policy_code(grant.client, grant.request, &call.facts.profile) else {
+        return Refusal::new(OAuthErrorCode::InvalidGrant, label, description(reason));
+    };
+    Refusal::new(OAuthErrorCode::InvalidGrant, label, description(reason)).with(Detail::HidFailure { reason, auth_type })
+}

@@ -1,0 +1,65 @@
+//! Removes what has expired, continuously, in small batches (DECISIONS 3.6).
+
+use std::{sync::Arc, time::Duration};
+
+use domain::Timestamp;
+
+use crate::app::App;
+
+/// Expires for ever: at once again while something is left over, else after the interval.
+pub async fn run(app: Arc<App>) {
+    let jobs = &app.config.raw.jobs;
+    let mut ticker = super::ticker(Duration::from_millis(jobs.expiry_interval_ms));
+    loop {
+        ticker.tick().await;
+        while pass(&app).await {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// One batch; whether more is left.
+async fn pass(app: &Arc<App>) -> bool {
+    let (database, now, batch) = (app.database.clone(), app.clock.now(), app.config.raw.jobs.expiry_batch);
+    let before = segment(now, app.config.raw.jobs.audit_retention_months);
+    let job = move || {
+        let expired = database.system().expire(now, batch)?;
+        let audit = database.system().expire_audit(before, batch)?;
+        Ok::<_, domain::Fault>((expired, audit))
+    };
+    match app.reads.run(job).await {
+        Ok(Ok((expired, audit))) => {
+            for (table, rows) in expired.named() {
+                app.metrics.expired.with_label_values(&[table]).inc_by(rows);
+            }
+            app.metrics.expired.with_label_values(&["audit_log"]).inc_by(audit);
+            expired.more
+        }
+        Ok(Err(fault)) | Err(fault) => {
+            tracing::warn!(fault = %fault, "expiry failed; it will be tried again");
+            false
+        }
+    }
+}
+
+/// The oldest month that is kept, as `yyyymm`.
+fn segment(now: Timestamp, months: u32) -> i32 {
+    let date = time::OffsetDateTime::from_unix_timestamp(now.as_numeric_date())
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let month = date.year().saturating_mul(12).saturating_add(i32::from(u8::from(date.month()))).saturating_sub(1);
+    let month = month.saturating_sub(i32::try_from(months).unwrap_or(i32::MAX));
+    month.div_euclid(12).saturating_mul(100).saturating_add(month.rem_euclid(12)).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_are_counted_over_the_turn_of_the_year() {
+        let now = Timestamp::from_secs(1_768_000_000); // January 2026
+        assert_eq!(segment(now, 0), 202_601);
+        assert_eq!(segment(now, 1), 202_512);
+        assert_eq!(segment(now, 13), 202_412);
+    }
+}

@@ -1,0 +1,58 @@
+//! The blocking lanes: the only place that leaves the async world (BLUEPRINT 5.2).
+
+use std::{sync::Arc, time::Duration};
+
+use domain::Fault;
+use tokio::sync::Semaphore;
+
+/// A bounded number of blocking jobs at a time, with a bounded wait in front.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    name: &'static str,
+    permits: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    patience: Duration,
+    wait: prometheus::Histogram,
+}
+
+impl Lane {
+    /// A lane for `width` jobs, with at most `queue` more waiting for at most `patience`. `wait` observes seconds.
+    pub fn new(
+        name: &'static str,
+        width: usize,
+        queue: usize,
+        patience: Duration,
+        wait: prometheus::Histogram,
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(width));
+        Self { name, permits, waiting: Arc::new(Semaphore::new(width.saturating_add(queue))), patience, wait }
+    }
+
+    /// Runs `job` on a blocking thread. It runs to its end even when the caller goes away: the permit moves in.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when the queue is full or no place came free in time, [`Fault::Crashed`] when the job
+    /// panicked.
+    pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+        let Ok(seat) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            return Err(Fault::Busy(self.name));
+        };
+        let timer = self.wait.start_timer();
+        let permit = tokio::time::timeout(self.patience, Arc::clone(&self.permits).acquire_owned()).await;
+        timer.observe_duration();
+        let Ok(Ok(permit)) = permit else {
+            return Err(Fault::Busy(self.name));
+        };
+        let span = tracing::Span::current();
+        #[expect(clippy::disallowed_methods, reason = "this is the lane")]
+        let handle = tokio::task::spawn_blocking(move || {
+            let result = span.in_scope(job);
+            drop((permit, seat));
+            result
+        });
+        handle.await.map_err(|error| {
+            tracing::error!(lane = self.name, error = %error, "a blocking job crashed");
+            Fault::Crashed
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! The management listener: `/healthz`, `/readyz`, `/metrics` (DECISIONS 1).
+
+use actix_web::{HttpResponse, web};
+
+use crate::app::App;
+
+/// Registers its routes.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/healthz", web::get().to(health))
+        .route("/readyz", web::get().to(ready))
+        .route("/metrics", web::get().to(metrics));
+}
+
+/// The process lives.
+#[expect(clippy::unused_async, reason = "actix handlers are async")]
+async fn health() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+}
+
+/// The database answers.
+async fn ready(app: web::Data<App>) -> HttpResponse {
+    let database = app.database.clone();
+    match app.reads.run(move || database.ping()).await {
+        Ok(Ok(())) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        Ok(Err(fault)) | Err(fault) => {
+            tracing::warn!(fault = %fault, "not ready");
+            HttpResponse::ServiceUnavailable().content_type("text/plain").body("the database does not answer\n")
+        }
+    }
+}
+
+#[expect(clippy::unused_async, reason = "actix handlers are async")]
+async fn metrics(app: web::Data<App>) -> HttpResponse {
+    let counters = app.database.counters();
+    for (what, value) in counters.named() {
+        app.metrics.storage(what, value);
+    }
+    match app.metrics.text() {
+        Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text),
+        Err(error) => {
+            tracing::error!(error = %error, "metrics could not be encoded");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `POST …/token` (RFC 6749 §3.2).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::{Applied, AuthenticatedClient, AuthenticationPolicy, Fault, WireProfile};
+use oidc_core::{
+    grant::{client_credentials, refresh_token},
+    issue::Policy,
+    token::{GrantRequest, Issuing, TokenRequest},
+};
+
+use crate::{
+    extract::Call,
+    flow::{ROUNDS, client, endpoint, password, refresh},
+    respond::{Reply, Stop},
+};
+
+/// Answers a token request.
+pub async fn post(http: HttpRequest, payload: web::Payload) -> HttpResponse {
+    endpoint::serve("token", http, payload, |call| async move { answer(&call).await.map(Reply::Json) }).await
+}
+
+async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
+    let named = named_by_refresh_token(call).await?;
+    let client = client::authenticate(call, named.as_ref()).await?;
+    let facts = &call.facts;
+    let profile = WireProfile::effective(facts.profile.name, client.client().profile);
+    let request = TokenRequest::parse(&call.params, &profile)?;
+    let alg = client.client().id_token_signed_response_alg;
+    let policy = Policy {
+        issuer: &facts.issuer,
+        profile,
+        id_token_validity: facts.tenant.settings.id_token_validity,
+        id_token_alg: alg,
+    };
+    let signer = match request.grant {
+        GrantRequest::ClientCredentials => None,
+        GrantRequest::Password { .. } | GrantRequest::RefreshToken { .. } => Some(facts.signer(alg, call.now)?),
+    };
+    let issuing =
+        Issuing { policy, signer, sealer: call.app.sealer(), origin: &call.origin, env: call.env() };
+    match &request.grant {
+        GrantRequest::ClientCredentials => machine(call, &client, &request, &issuing).await,
+        GrantRequest::RefreshToken { refresh_token } => {
+            refresh::answer(call, &client, &request, refresh_token.expose(), &issuing).await
+        }
+        GrantRequest::Password { username, password } => {
+            let grant =
+                password::Password { client: &client, request: &request, profile, username, password, issuing };
+            password::answer(call, grant).await
+        }
+    }
+}
+
+/// The client that the refresh token names, when nothing else does and the profile allows it.
+async fn named_by_refresh_token(call: &Call) -> Result<Option<domain::ClientId>, Stop> {
+    let silent = call.authorization.is_empty() && call.params.value("client_id").is_none();
+    if !call.facts.profile.refresh_names_client
+        || !silent
+        || call.params.value("client_secret").is_some()
+        || call.params.value("grant_type") != Some("refresh_token")
+    {
+        return Ok(None);
+    }
+    match call.params.value("refresh_token") {
+        Some(text) => match refresh::named_client(call, text).await? {
+            Some(client_id) => Ok(Some(client_id)),
+            None => Err(refresh_token::invalid("unknown").into()),
+        },
+        None => Ok(None),
+    }
+}
+
+async fn machine(
+    call: &Call,
+    client: &AuthenticatedClient,
+    request: &TokenRequest,
+    issuing: &Issuing<'_>,
+) -> Result<domain::Claims, Stop> {
+    let code = &client.client().client_pwd_policy;
+    let built_in;
+    let policy = match call.facts.policies.get(code) {
+        Some(policy) => policy,
+        None => {
+            built_in = AuthenticationPolicy::new(code.clone());
+            &built_in
+        }
+    };
+    let settings = &call.facts.tenant.settings;
+    let env = call.env();
+    let grant = client_credentials::resolve(client, request, policy, settings, &issuing.policy.profile, &env)?;
+    for _ in 0..ROUNDS {
+        let issued = issuing.fresh(client, request, &grant)?;
+        if call.commit(issued.batch).await? == Applied::Committed {
+            return Ok(issued.answer);
+        }
+    }
+    Err(Fault::Contended(ROUNDS).into())
+}

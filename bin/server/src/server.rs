@@ -1,0 +1,139 @@
+//! Listeners, signals, shutdown.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    app::{App, BuildError},
+    config::{Config, ServerSection},
+    jobs, routes,
+    setup::Setup,
+};
+
+/// Why a server cannot start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address cannot be bound.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// The app cannot be wired.
+    #[error("{0}")]
+    Build(#[from] BuildError),
+    /// The listener failed.
+    #[error("the listener failed: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A server whose addresses are bound but that does not answer yet.
+#[derive(Debug)]
+pub struct Bound {
+    public: TcpListener,
+    management: TcpListener,
+    /// Where the public listener is.
+    pub public_address: SocketAddr,
+    /// Where the management listener is.
+    pub management_address: SocketAddr,
+}
+
+impl Bound {
+    /// Binds both addresses; port 0 picks a free one.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub fn bind(config: &Config) -> Result<Self, ServeError> {
+        let public = listen(&config.raw.server.listen)?;
+        let management = listen(&config.raw.management.listen)?;
+        Ok(Self {
+            public_address: public.local_addr()?,
+            management_address: management.local_addr()?,
+            public,
+            management,
+        })
+    }
+
+    /// Serves until SIGTERM or SIGINT, then finishes what is in flight. `started` is told once both answer.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn serve(
+        self,
+        config: Config,
+        setup: Setup,
+        public_url: String,
+        started: impl FnOnce(),
+    ) -> Result<(), ServeError> {
+        let section = config.raw.server.clone();
+        let app = Arc::new(App::build(config, setup.clone(), public_url)?);
+        let public = public(self.public, &section, &app)?;
+        let management = management(self.management, &app)?;
+        let (public_handle, management_handle) = (public.handle(), management.handle());
+        let (public, management) = (actix_web::rt::spawn(public), actix_web::rt::spawn(management));
+        let jobs = jobs::start(&app, &setup);
+        started();
+        stop_signal().await?;
+        tracing::info!("stopping: finishing the requests in flight");
+        public_handle.stop(true).await;
+        jobs.iter().for_each(actix_web::rt::task::JoinHandle::abort);
+        management_handle.stop(false).await;
+        ended(public.await)?;
+        ended(management.await)?;
+        app.database.shut_down();
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn ended(result: Result<std::io::Result<()>, actix_web::rt::task::JoinError>) -> Result<(), ServeError> {
+    result.map_err(std::io::Error::other)?.map_err(ServeError::Io)
+}
+
+fn listen(address: &str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).map_err(|error| ServeError::Listen { address: address.to_owned(), error })
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn public(listener: TcpListener, section: &ServerSection, app: &Arc<App>) -> std::io::Result<Server> {
+    let data = web::Data::from(Arc::clone(app));
+    let workers = match section.workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        workers => workers,
+    };
+    let server = HttpServer::new(move || ActixApp::new().app_data(data.clone()).configure(routes::public))
+        .workers(workers)
+        .max_connections(section.max_connections)
+        .client_request_timeout(Duration::from_secs(section.request_timeout))
+        .client_disconnect_timeout(Duration::from_secs(2))
+        .keep_alive(Duration::from_secs(section.keep_alive))
+        .shutdown_timeout(section.shutdown_timeout)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+fn management(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Server> {
+    let data = web::Data::from(Arc::clone(app));
+    let server = HttpServer::new(move || {
+        ActixApp::new().app_data(data.clone()).configure(routes::management::routes)
+    });
+    Ok(server.workers(1).shutdown_timeout(1).disable_signals().listen(listener)?.run())
+}

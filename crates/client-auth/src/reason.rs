@@ -1,0 +1,175 @@
+//! Why a client was refused.
+
+use domain::{OAuthErrorCode, Refusal, WireProfile};
+
+/// Why a client was refused: for log, audit and metrics. On the wire most of them look the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// More than one way to authenticate in one request (RFC 6749 §2.3).
+    SeveralMethods,
+    /// More than one `Authorization` header.
+    SeveralHeaders,
+    /// The `Authorization` header is longer than 8 KiB.
+    HeaderTooLong,
+    /// The header's scheme is neither `Basic` nor `Bearer`.
+    UnknownScheme,
+    /// The Basic credentials do not read: base64, colon, percent-encoding, UTF-8 or the client id's form.
+    MalformedBasic,
+    /// The secret is longer than 1024 bytes or holds control characters.
+    MalformedSecret,
+    /// The `client_id` parameter is too long or holds control characters.
+    MalformedClientId,
+    /// A secret without a `client_id`.
+    MissingClientId,
+    /// The `client_id` parameter names another client than the Basic credentials.
+    ClientIdMismatch,
+    /// A `client_assertion`: key methods are not on offer.
+    AssertionNotSupported,
+    /// The profile takes no bearer for client authentication (DECISIONS 2).
+    BearerNotAccepted,
+    /// No credentials at all.
+    NoCredentials,
+    /// No such client.
+    UnknownClient,
+    /// The client is disabled.
+    ClientDisabled,
+    /// The method is not in the client's set.
+    MethodNotAllowed,
+    /// A confidential client only named itself.
+    ProofMissing,
+    /// The client may not call from this address.
+    SourceNotAllowed,
+    /// This address is locked out of the client after too many failures (DECISIONS 5.6).
+    SourceLocked,
+    /// The client holds no secret of the presented kind (DECISIONS 5.5).
+    SecretKindNotHeld,
+    /// The secret is not the client's.
+    WrongSecret,
+    /// The bearer has not the form of an access token of ours.
+    MalformedBearer,
+    /// No such session, or the token's secret part differs.
+    UnknownBearer,
+    /// The bearer's session is over.
+    ExpiredBearer,
+    /// The bearer is a user's (DECISIONS 5.4).
+    UsersBearer,
+    /// The bearer is another client's than the `client_id` parameter names.
+    ForeignBearer,
+}
+
+/// Seed 000's words for a wrong secret.
+const HID_FAILED: &str =
+    "Client authentication failed: Password does not match: - Client id or secret is invalid";
+const FAILED: &str = "Client authentication failed";
+const BEARER_FAILED: &str = "Client authentication failed: the access token cannot authenticate a client";
+
+impl Reason {
+    /// What log, audit and metrics call it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::SeveralMethods => "several_methods",
+            Self::SeveralHeaders => "several_authorization_headers",
+            Self::HeaderTooLong => "authorization_header_too_long",
+            Self::UnknownScheme => "unknown_scheme",
+            Self::MalformedBasic => "malformed_basic",
+            Self::MalformedSecret => "malformed_secret",
+            Self::MalformedClientId => "malformed_client_id",
+            Self::MissingClientId => "missing_client_id",
+            Self::ClientIdMismatch => "client_id_mismatch",
+            Self::AssertionNotSupported => "assertion_not_supported",
+            Self::BearerNotAccepted => "bearer_not_accepted",
+            Self::NoCredentials => "no_credentials",
+            Self::UnknownClient => "unknown_client",
+            Self::ClientDisabled => "client_disabled",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::ProofMissing => "proof_missing",
+            Self::SourceNotAllowed => "source_not_allowed",
+            Self::SourceLocked => "source_locked",
+            Self::SecretKindNotHeld => "secret_kind_not_held",
+            Self::WrongSecret => "wrong_secret",
+            Self::MalformedBearer => "malformed_bearer",
+            Self::UnknownBearer => "unknown_bearer",
+            Self::ExpiredBearer => "expired_bearer",
+            Self::UsersBearer => "users_bearer",
+            Self::ForeignBearer => "foreign_bearer",
+        }
+    }
+
+    /// The `error` that goes on the wire: a request that contradicts itself is `invalid_request` (RFC 6749 §5.2),
+    /// everything else `invalid_client`.
+    pub const fn code(self) -> OAuthErrorCode {
+        match self {
+            Self::SeveralMethods
+            | Self::SeveralHeaders
+            | Self::HeaderTooLong
+            | Self::MalformedClientId
+            | Self::MissingClientId
+            | Self::ClientIdMismatch => OAuthErrorCode::InvalidRequest,
+            Self::UnknownScheme
+            | Self::MalformedBasic
+            | Self::MalformedSecret
+            | Self::AssertionNotSupported
+            | Self::BearerNotAccepted
+            | Self::NoCredentials
+            | Self::UnknownClient
+            | Self::ClientDisabled
+            | Self::MethodNotAllowed
+            | Self::ProofMissing
+            | Self::SourceNotAllowed
+            | Self::SourceLocked
+            | Self::SecretKindNotHeld
+            | Self::WrongSecret
+            | Self::MalformedBearer
+            | Self::UnknownBearer
+            | Self::ExpiredBearer
+            | Self::UsersBearer
+            | Self::ForeignBearer => OAuthErrorCode::InvalidClient,
+        }
+    }
+
+    /// `error_description`. What depends on stored facts has one text per kind of credential, so that it tells
+    /// nothing of them (DECISIONS 4.1).
+    pub const fn description(self, profile: &WireProfile) -> &'static str {
+        match self {
+            Self::SeveralMethods => "More than one client authentication method in one request",
+            Self::SeveralHeaders => "More than one Authorization header",
+            Self::HeaderTooLong => "The Authorization header is too long",
+            Self::UnknownScheme => "The scheme of the Authorization header is not supported",
+            Self::MalformedBasic => "The Basic credentials are malformed",
+            Self::MalformedSecret => "The client secret is too long or has control characters",
+            Self::MalformedClientId => "The \"client_id\" parameter is too long or has control characters",
+            Self::MissingClientId if profile.hid_members => ":Missing or empty \"client_id\" parameter",
+            Self::MissingClientId => "Missing or empty \"client_id\" parameter",
+            Self::ClientIdMismatch => {
+                "The \"client_id\" parameter names another client than the Authorization header"
+            }
+            Self::AssertionNotSupported => "Client authentication by assertion is a method not supported",
+            Self::BearerNotAccepted => "A bearer token does not authenticate a client here",
+            Self::NoCredentials => "Client authentication is required",
+            Self::UnknownClient
+            | Self::ClientDisabled
+            | Self::MethodNotAllowed
+            | Self::ProofMissing
+            | Self::SourceNotAllowed
+            | Self::SourceLocked
+            | Self::SecretKindNotHeld
+            | Self::WrongSecret => {
+                if profile.hid_members {
+                    HID_FAILED
+                } else {
+                    FAILED
+                }
+            }
+            Self::MalformedBearer
+            | Self::UnknownBearer
+            | Self::ExpiredBearer
+            | Self::UsersBearer
+            | Self::ForeignBearer => BEARER_FAILED,
+        }
+    }
+
+    /// The refusal under a tenant's profile.
+    pub const fn refusal(self, profile: &WireProfile) -> Refusal {
+        Refusal::new(self.code(), self.label(), self.description(profile))
+    }
+}

@@ -1,0 +1,118 @@
+//! JWK sets from outside. Each key is read by itself: one bad key must not take the others with it.
+
+use domain::{Claims, SigningAlg, encoding};
+use josekit::jwk::Jwk;
+use josekit::jws::{ES256, EdDSA, JwsVerifier, PS256, RS256};
+use serde_json::Value;
+
+/// Longest text of a set, bytes.
+const LONGEST: usize = 256 * 1024;
+/// Most keys of a set that are read.
+const MOST_KEYS: usize = 100;
+/// Sizes of RSA keys that are accepted, bytes: smaller are weak (RFC 7518 §3.3), larger only cost time.
+const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+/// Largest public exponent, bytes: a giant one makes each verification slow.
+const EXPONENT_BYTES: std::ops::RangeInclusive<usize> = 1..=4;
+/// Members that only a private or a symmetric key has (RFC 7518 §6, RFC 8037 §2).
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// One key with one algorithm.
+pub(super) struct PublicKey {
+    kid: Option<String>,
+    pub(super) alg: SigningAlg,
+    verifier: Box<dyn JwsVerifier>,
+}
+
+impl PublicKey {
+    /// Whether a header with this `kid` may mean it.
+    pub(super) fn may_be(&self, kid: Option<&str>) -> bool {
+        match (kid, self.kid.as_deref()) {
+            (Some(wanted), Some(own)) => wanted == own,
+            _ => true,
+        }
+    }
+
+    pub(super) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verify(signed, signature).is_ok()
+    }
+}
+
+/// The usable keys of a set; `None` when the text is no set.
+pub(super) fn parse(text: &str) -> Option<Vec<PublicKey>> {
+    if text.len() > LONGEST {
+        return None;
+    }
+    let set: Claims = serde_json::from_str(text).ok()?;
+    let keys = set.get("keys")?.as_array()?;
+    Some(keys.iter().take(MOST_KEYS).filter_map(Value::as_object).flat_map(usable).collect())
+}
+
+fn usable(jwk: &Claims) -> Vec<PublicKey> {
+    let kid = match jwk.get("kid") {
+        None => None,
+        Some(Value::String(kid)) => Some(kid.clone()),
+        Some(_) => return Vec::new(),
+    };
+    if !is_for_signatures(jwk) || PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
+        return Vec::new();
+    }
+    let fitting = |alg: SigningAlg| match jwk.get("alg") {
+        None => true,
+        Some(own) => own.as_str() == Some(alg.as_str()),
+    };
+    let algs = SigningAlg::ALL.into_iter().filter(|alg| fitting(*alg));
+    algs.filter_map(|alg| Some(PublicKey { kid: kid.clone(), alg, verifier: verifier(alg, jwk)? })).collect()
+}
+
+/// `use` and `key_ops` (RFC 7517 §4.2, §4.3), where they are given.
+fn is_for_signatures(jwk: &Claims) -> bool {
+    let used = jwk.get("use").is_none_or(|value| value.as_str() == Some("sig"));
+    let operation =
+        |ops: &Value| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op.as_str() == Some("verify")));
+    used && jwk.get("key_ops").is_none_or(operation)
+}
+
+fn verifier(alg: SigningAlg, jwk: &Claims) -> Option<Box<dyn JwsVerifier>> {
+    let key = public_part(alg, jwk)?;
+    // The key goes in without its `kid`: josekit would insist on one in the header.
+    match alg {
+        SigningAlg::RS256 => RS256.verifier_from_jwk(&key).map(|verifier| Box::new(verifier) as _).ok(),
+        SigningAlg::PS256 => PS256.verifier_from_jwk(&key).map(|verifier| Box::new(verifier) as _).ok(),
+        SigningAlg::ES256 => ES256.verifier_from_jwk(&key).map(|verifier| Box::new(verifier) as _).ok(),
+        SigningAlg::EdDSA => EdDSA.verifier_from_jwk(&key).map(|verifier| Box::new(verifier) as _).ok(),
+    }
+}
+
+/// Only the members that make up the key, with sizes as they should be, so that nothing else can mislead.
+fn public_part(alg: SigningAlg, jwk: &Claims) -> Option<Jwk> {
+    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+    let number = |name: &str| text(name).and_then(encoding::from_base64url);
+    let (kty, crv) = match alg {
+        SigningAlg::RS256 | SigningAlg::PS256 => ("RSA", None),
+        SigningAlg::ES256 => ("EC", Some("P-256")),
+        SigningAlg::EdDSA => ("OKP", Some("Ed25519")),
+    };
+    if text("kty") != Some(kty) || (crv.is_some() && text("crv") != crv) {
+        return None;
+    }
+    let (names, fits): (&[&str], bool) = match alg {
+        SigningAlg::RS256 | SigningAlg::PS256 => {
+            let n = significant(&number("n")?).len();
+            let e = significant(&number("e")?).len();
+            (&["kty", "n", "e"], RSA_BYTES.contains(&n) && EXPONENT_BYTES.contains(&e))
+        }
+        SigningAlg::ES256 => {
+            (&["kty", "crv", "x", "y"], number("x")?.len() == 32 && number("y")?.len() == 32)
+        }
+        SigningAlg::EdDSA => (&["kty", "crv", "x"], number("x")?.len() == 32),
+    };
+    let members: Claims =
+        names.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(*name)?.clone()))).collect();
+    fits.then(|| Jwk::from_map(members).ok())?
+}
+
+/// Without leading zeros.
+fn significant(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).unwrap_or_default()
+}

@@ -1,0 +1,61 @@
+//! Metadata (OpenID Connect Discovery §3, RFC 8414): exactly what works, nothing else.
+
+use std::collections::BTreeSet;
+
+use domain::{AuthMethod, Claims, GrantType, Issuer, Tenant, profile::SubjectForm};
+use serde_json::Value;
+
+/// The grants that the token endpoint has today.
+pub const GRANTS: [GrantType; 3] = [GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken];
+
+/// The methods that it takes.
+pub const METHODS: [AuthMethod; 3] = [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+
+/// The document of a tenant.
+///
+/// Discovery §3 requires `authorization_endpoint` and `response_types_supported`; while there are no log-ins the
+/// first is left out, as RFC 8414 §2 allows where no grant uses it, and the second is empty.
+pub fn document(tenant: &Tenant, issuer: &Issuer) -> Claims {
+    let mut doc = Claims::new();
+    let mut put = |name: &str, value: Value| doc.insert(name.to_owned(), value);
+    put("issuer", issuer.as_str().into());
+    for (member, endpoint) in [
+        ("token_endpoint", "token"),
+        ("introspection_endpoint", "introspect"),
+        ("revocation_endpoint", "revoke"),
+        ("userinfo_endpoint", "userinfo"),
+        ("jwks_uri", "jwks"),
+    ] {
+        put(member, issuer.endpoint(endpoint).into());
+    }
+    put("response_types_supported", Value::Array(Vec::new()));
+    put("grant_types_supported", GRANTS.iter().map(|grant| grant.as_str()).collect());
+    // DECISIONS 2: `sub` is the same for every client.
+    put("subject_types_supported", ["public"].into_iter().collect());
+    let methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
+    let proven: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
+    put("token_endpoint_auth_methods_supported", methods.clone().into());
+    put("revocation_endpoint_auth_methods_supported", methods.into());
+    put("introspection_endpoint_auth_methods_supported", proven.into());
+    let algs: Vec<&str> = tenant.settings.signing_algs.iter().map(|alg| alg.as_str()).collect();
+    put("id_token_signing_alg_values_supported", algs.clone().into());
+    put("userinfo_signing_alg_values_supported", algs.clone().into());
+    put("introspection_signing_alg_values_supported", algs.into());
+    put("scopes_supported", ["openid", "profile", "email", "phone", "address", "offline_access"].into_iter().collect());
+    put("claims_supported", claims(tenant).into_iter().collect());
+    put("claims_parameter_supported", false.into());
+    put("request_parameter_supported", false.into());
+    put("request_uri_parameter_supported", false.into()); // Its default is true (Discovery §3).
+    doc
+}
+
+fn claims(tenant: &Tenant) -> BTreeSet<&'static str> {
+    let mut names: BTreeSet<_> =
+        ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "at_hash", "preferred_username", "updated_at"]
+            .into();
+    names.extend(crate::userinfo::SCOPE_CLAIMS.iter().flat_map(|(_, claims)| claims.iter().copied()));
+    if tenant.profile().subject == SubjectForm::UserName {
+        names.extend(["groupids", "roles"]);
+    }
+    names
+}

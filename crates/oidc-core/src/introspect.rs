@@ -1,0 +1,156 @@
+//! Introspection (RFC 7662; DECISIONS 5.2).
+
+use domain::{
+    AuthenticatedClient, Claims, Env, Issuer, Permission, PresentedToken, Session, StoredRefresh, Timestamp, TokenKind,
+    WireProfile, Write, session::TOUCH_INTERVAL, token_text,
+};
+
+use crate::{Params, answer::put_context, issue::subject};
+
+/// What to look up for a presented text.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// An access token.
+    Access(PresentedToken),
+    /// A refresh token.
+    Refresh(PresentedToken),
+    /// Nothing: it was never issued here.
+    Nothing,
+}
+
+/// Reads the `token` parameter. Our tokens say themselves what they are, so that `token_type_hint` has nothing to
+/// add, and an unknown one is ignored (RFC 7662 §2.1, RFC 7009 §2.1).
+///
+/// # Errors
+/// `invalid_request` when there is none.
+pub fn target(params: &Params, profile: &WireProfile) -> Result<Target, domain::Refusal> {
+    let text = params.value("token").ok_or_else(|| crate::params::missing!(profile, "token"))?;
+    let access = token_text::parse(TokenKind::Access, text).map(Target::Access);
+    let refresh = || token_text::parse(TokenKind::Refresh, text).map(Target::Refresh);
+    Ok(access.or_else(refresh).unwrap_or(Target::Nothing))
+}
+
+/// What the caller learns, and the activity to note.
+#[derive(Debug)]
+pub struct Decision {
+    /// The answer's members.
+    pub answer: Claims,
+    /// Activity, when it is worth a write.
+    pub touch: Option<Write>,
+}
+
+impl Decision {
+    /// `{"active":false}` and nothing else.
+    pub fn inactive() -> Self {
+        let mut answer = Claims::new();
+        answer.insert("active".to_owned(), false.into());
+        Self { answer, touch: None }
+    }
+}
+
+/// Decides about an access token.
+pub fn access(
+    caller: &AuthenticatedClient,
+    presented: &PresentedToken,
+    session: Option<&Session>,
+    issuer: &Issuer,
+    profile: &WireProfile,
+    env: &Env<'_>,
+) -> Decision {
+    let seen = |session: &&Session| {
+        session.digest.matches(&presented.digest) && session.is_live(env.now) && may_see(caller, session)
+    };
+    let Some(session) = session.filter(seen) else {
+        return Decision::inactive();
+    };
+    let touch = session.needs_touch(env.now).then_some(Write::TouchSession { locator: session.locator, at: env.now });
+    Decision { answer: describe(session, issuer, profile, env.now), touch }
+}
+
+fn may_see(caller: &AuthenticatedClient, session: &Session) -> bool {
+    let id = &caller.client().client_id;
+    !caller.is_public()
+        && (session.client_id == *id
+            || session.audience.iter().any(|audience| audience == id.as_str())
+            || caller.client().may(Permission::INTROSPECT))
+}
+
+fn describe(session: &Session, issuer: &Issuer, profile: &WireProfile, now: Timestamp) -> Claims {
+    let mut answer = common(issuer, session.scopes.to_text(), session.client_id.as_str());
+    answer.insert("token_type".to_owned(), "Bearer".into());
+    answer.insert("sub".to_owned(), subject(session.subject.as_ref(), &session.client_id, profile).into());
+    if let Some(user) = &session.subject {
+        answer.insert("username".to_owned(), user.user_name.as_str().into());
+        answer.insert("auth_time".to_owned(), session.auth_time.as_numeric_date().into());
+    }
+    if !session.audience.is_empty() {
+        answer.insert("aud".to_owned(), session.audience.clone().into());
+    }
+    answer.insert("iat".to_owned(), session.issued_at.as_numeric_date().into());
+    answer.insert("exp".to_owned(), expiry(session, now).as_numeric_date().into());
+    if let Some(acr) = &session.acr {
+        answer.insert("acr".to_owned(), acr.as_str().into());
+    }
+    if !session.amr.is_empty() {
+        answer.insert("amr".to_owned(), session.amr.clone().into());
+    }
+    if profile.hid_members {
+        put_context(&mut answer, &session.context);
+    }
+    answer
+}
+
+/// When the token ends at the latest: its total limit, or the inactivity limit counted from this very activity.
+fn expiry(session: &Session, now: Timestamp) -> Timestamp {
+    let touched = if session.needs_touch(now) { now } else { session.touched_at };
+    let idle = session.inactivity.map(|limit| touched.plus(TOUCH_INTERVAL).plus(limit));
+    idle.map_or(session.expires_at, |idle| idle.min(session.expires_at))
+}
+
+fn common(issuer: &Issuer, scope: String, client_id: &str) -> Claims {
+    let mut answer = Claims::new();
+    answer.insert("active".to_owned(), true.into());
+    answer.insert("iss".to_owned(), issuer.as_str().into());
+    answer.insert("client_id".to_owned(), client_id.into());
+    answer.insert("scope".to_owned(), scope.into());
+    answer
+}
+
+/// Decides about a refresh token: only its owner learns anything, and nothing is touched.
+pub fn refresh(
+    caller: &AuthenticatedClient,
+    presented: &PresentedToken,
+    stored: Option<&StoredRefresh>,
+    issuer: &Issuer,
+    profile: &WireProfile,
+    env: &Env<'_>,
+) -> Decision {
+    let live = |stored: &&StoredRefresh| {
+        let family = &stored.family;
+        stored.token.digest.matches(&presented.digest)
+            && !caller.is_public()
+            && family.client_id == caller.client().client_id
+            && !family.ended
+            && family.current == stored.token.locator
+            && !family.expires_at.has_passed(env.now)
+    };
+    let Some(stored) = stored.filter(live) else {
+        return Decision::inactive();
+    };
+    let family = &stored.family;
+    let mut answer = common(issuer, family.scopes.to_text(), family.client_id.as_str());
+    answer.insert("sub".to_owned(), subject(Some(&family.subject), &family.client_id, profile).into());
+    answer.insert("username".to_owned(), family.subject.user_name.as_str().into());
+    answer.insert("exp".to_owned(), family.expires_at.as_numeric_date().into());
+    Decision { answer, touch: None }
+}
+
+/// The claims of a signed answer (RFC 9701 §5).
+pub fn signed(answer: Claims, caller: &AuthenticatedClient, issuer: &Issuer, env: &Env<'_>) -> Claims {
+    let mut claims = Claims::new();
+    claims.insert("iss".to_owned(), issuer.as_str().into());
+    claims.insert("aud".to_owned(), caller.client().client_id.as_str().into());
+    claims.insert("iat".to_owned(), env.now.as_numeric_date().into());
+    claims.insert("token_introspection".to_owned(), answer.into());
+    claims
+}

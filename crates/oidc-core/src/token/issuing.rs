@@ -1,0 +1,136 @@
+//! From an authorised grant to an answer and the batch that makes it true.
+
+use domain::{
+    AuditEvent, AuditKind, AuditOutcome, AuthenticatedClient, AuthorizedGrant, Claims, Env, Fault, Origin,
+    StoredRefresh, Write, WriteBatch,
+    port::{Sealer, Signer},
+};
+
+use super::TokenRequest;
+use crate::{
+    answer,
+    grant::refresh_token::{SEAL_LABEL, seal_binding},
+    issue::{self, Chain, Policy, TokenPlan},
+};
+
+/// What issuing needs besides the grant.
+#[derive(Clone, Copy)]
+pub struct Issuing<'a> {
+    /// How the tenant issues to the client.
+    pub policy: Policy<'a>,
+    /// The key that signs id_tokens; `None` for hosts that issue none.
+    pub signer: Option<&'a dyn Signer>,
+    /// Seals the answer of a rotation.
+    pub sealer: &'a dyn Sealer,
+    /// Where the request came from.
+    pub origin: &'a Origin,
+    /// Time and randomness.
+    pub env: Env<'a>,
+}
+
+/// An answer, true once its batch is committed. Until then it must not be sent.
+#[derive(Debug)]
+pub struct Issued {
+    /// The members of the answer.
+    pub answer: Claims,
+    /// What makes it true.
+    pub batch: WriteBatch,
+}
+
+impl Issuing<'_> {
+    /// Issues the tokens of a new grant. With `noToken=1` nothing but the audit row is written.
+    ///
+    /// # Errors
+    /// [`Fault::Entropy`], and [`Fault::Signing`] when an id_token is due and cannot be signed.
+    pub fn fresh(
+        &self,
+        client: &AuthenticatedClient,
+        request: &TokenRequest,
+        grant: &AuthorizedGrant,
+    ) -> Result<Issued, Fault> {
+        let mut batch = WriteBatch::new();
+        if request.hid.no_token {
+            batch.push(self.audit(client, request, grant, "no_token")?);
+            return Ok(Issued { answer: answer::placeholder(&grant.context), batch });
+        }
+        let plan = issue::plan(grant, Chain::Fresh, &self.policy, &self.env)?;
+        let answer = self.answer(&plan, request, false)?;
+        if let (Some(family), Some((_, row))) = (plan.family, plan.refresh) {
+            batch.push(Write::InsertFamily(Box::new(family), row));
+        }
+        batch.push(Write::InsertSession(Box::new(plan.session)));
+        batch.push(self.audit(client, request, grant, "")?);
+        Ok(Issued { answer, batch })
+    }
+
+    /// Issues the tokens of a refresh. `presented` is the text of the token that is used.
+    ///
+    /// # Errors
+    /// As [`Issuing::fresh`], and [`Fault::Crypto`] when the answer cannot be sealed.
+    pub fn refreshed(
+        &self,
+        client: &AuthenticatedClient,
+        request: &TokenRequest,
+        grant: &AuthorizedGrant,
+        stored: &StoredRefresh,
+        presented: &str,
+    ) -> Result<Issued, Fault> {
+        let rotate = self.policy.profile.rotate_refresh;
+        let chain = Chain::Of { family: &stored.family, rotate };
+        let plan = issue::plan(grant, chain, &self.policy, &self.env)?;
+        let answer = self.answer(&plan, request, true)?;
+        let mut batch = WriteBatch::new();
+        let spent = stored.token.locator;
+        batch.push(match plan.refresh {
+            Some((_, successor)) => {
+                let text = serde_json::to_vec(&answer).map_err(|_ignored| Fault::Invariant("claims are JSON"))?;
+                let binding = seal_binding(client, request);
+                let sealed_answer = self.sealer.seal(presented.as_bytes(), SEAL_LABEL, &binding, &text)?;
+                Write::RotateRefresh { spent, successor, rotated_at: self.env.now, sealed_answer }
+            }
+            None => Write::RequireRefresh { family: stored.family.locator, current: spent },
+        });
+        batch.push(Write::InsertSession(Box::new(plan.session)));
+        batch.push(self.audit(client, request, grant, "")?);
+        Ok(Issued { answer, batch })
+    }
+
+    /// The answer that a retry gets again; `None` when it is not this client's and this scope's retry.
+    pub fn repeated(
+        &self,
+        client: &AuthenticatedClient,
+        request: &TokenRequest,
+        sealed: &[u8],
+        presented: &str,
+    ) -> Option<Claims> {
+        let binding = seal_binding(client, request);
+        let text = self.sealer.open(presented.as_bytes(), SEAL_LABEL, &binding, sealed)?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    fn answer(&self, plan: &TokenPlan, request: &TokenRequest, refreshed: bool) -> Result<Claims, Fault> {
+        let signed = match (&plan.id_token, self.signer) {
+            (None, _) => None,
+            (Some(claims), Some(signer)) => Some(signer.sign("JWT", claims)?),
+            (Some(_), None) => return Err(Fault::Signing("no key for id_tokens")),
+        };
+        Ok(answer::token(plan, signed, request, &self.policy.profile, refreshed))
+    }
+
+    fn audit(
+        &self,
+        client: &AuthenticatedClient,
+        request: &TokenRequest,
+        grant: &AuthorizedGrant,
+        reason: &'static str,
+    ) -> Result<Write, Fault> {
+        let event = AuditEvent::new(&self.env, self.origin, AuditKind::Token, AuditOutcome::Success, reason)?;
+        let mut event = event.client(grant.client_id.as_str()).detail(request.grant.grant_type().as_str());
+        event.detail.push(' ');
+        event.detail.push_str(client.method_name());
+        if let Some(user) = &grant.subject {
+            event = event.user(&user.user_name);
+        }
+        Ok(Write::Audit(Box::new(event)))
+    }
+}

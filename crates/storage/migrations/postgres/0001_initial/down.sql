@@ -1,0 +1,13 @@
+DROP TABLE audit_log;
+DROP FUNCTION audit_log_guard();
+DROP TABLE signing_keys;
+DROP TABLE source_failures;
+DROP TABLE refresh_tokens;
+DROP TABLE refresh_families;
+DROP TABLE sessions;
+DROP TABLE authenticators;
+DROP TABLE users;
+DROP TABLE clients;
+DROP TABLE policies;
+DROP TABLE tenants;
+DROP TABLE numbers;

@@ -1,0 +1,65 @@
+//! What storage has done since it was opened.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Cumulative numbers since the database was opened, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// SELECT statements.
+    pub reads: u64,
+    /// INSERT, UPDATE and DELETE statements.
+    pub writes: u64,
+    /// Transactions of the committer that were committed.
+    pub commits: u64,
+    /// Batches that were committed.
+    pub batches: u64,
+    /// Batches in those transactions, with those that conflicted; by `commits` it gives the mean size of a group.
+    pub commit_size_sum: u64,
+    /// Batches that conflicted.
+    pub conflicts: u64,
+    /// Batches waiting now.
+    pub queue_length: u64,
+}
+
+/// The counters while they count.
+#[derive(Default)]
+pub(crate) struct Meter {
+    pub(crate) reads: Count,
+    pub(crate) writes: Count,
+    pub(crate) commits: Count,
+    pub(crate) batches: Count,
+    pub(crate) commit_size_sum: Count,
+    pub(crate) conflicts: Count,
+}
+
+impl Meter {
+    pub(crate) fn read_out(&self, queue_length: usize) -> Counters {
+        Counters {
+            reads: self.reads.value(),
+            writes: self.writes.value(),
+            commits: self.commits.value(),
+            batches: self.batches.value(),
+            commit_size_sum: self.commit_size_sum.value(),
+            conflicts: self.conflicts.value(),
+            queue_length: u64::try_from(queue_length).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// A number that only grows.
+#[derive(Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn one(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, more: usize) {
+        self.0.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,259 @@
+//! Refresh families and their tokens.
+
+use diesel::prelude::*;
+use domain::{
+    ClientId, FamilyEnd, Locator, RefreshFamily, RefreshToken, Scopes, SecretDigest, SessionLimits,
+    StoredRefresh, TenantId, Timestamp, Ttl,
+};
+
+use super::facts::Facts;
+use super::{blob, instant, locator, millis};
+use crate::failure::{Result, on, require, sound};
+use crate::link::Link;
+
+const FAMILIES: &str = "refresh_families";
+const TOKENS: &str = "refresh_tokens";
+
+diesel::table! {
+    refresh_families (tenant_id, locator) {
+        tenant_id -> BigInt,
+        locator -> Binary,
+        client_id -> Text,
+        user_id -> BigInt,
+        scopes -> Text,
+        auth_time -> BigInt,
+        inactivity -> Nullable<BigInt>,
+        total -> BigInt,
+        facts -> Text,
+        expires_at -> BigInt,
+        current -> Binary,
+        previous -> Nullable<Binary>,
+        rotated_at -> Nullable<BigInt>,
+        sealed_answer -> Nullable<Binary>,
+        ended -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (tenant_id, locator) {
+        tenant_id -> BigInt,
+        locator -> Binary,
+        digest -> Binary,
+        family -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(refresh_families, refresh_tokens);
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_families, treat_none_as_default_value = false)]
+struct FamilyRow {
+    tenant_id: i64,
+    locator: Vec<u8>,
+    client_id: String,
+    user_id: i64,
+    scopes: String,
+    auth_time: i64,
+    inactivity: Option<i64>,
+    total: i64,
+    facts: String,
+    expires_at: i64,
+    current: Vec<u8>,
+    previous: Option<Vec<u8>>,
+    rotated_at: Option<i64>,
+    sealed_answer: Option<Vec<u8>>,
+    ended: Option<String>,
+}
+
+impl FamilyRow {
+    fn new(tenant: TenantId, family: &RefreshFamily) -> Result<Self> {
+        let facts = Facts {
+            audience: family.audience.clone(),
+            acr: family.acr.clone(),
+            amr: family.amr.clone(),
+            policy: family.policy.clone(),
+            channel: family.channel.clone(),
+            context: family.context.clone(),
+            ..Facts::default()
+        };
+        Ok(Self {
+            tenant_id: tenant.number(),
+            locator: blob(&family.locator).to_vec(),
+            client_id: family.client_id.as_str().to_owned(),
+            user_id: family.subject.user_id.number(),
+            scopes: family.scopes.to_text(),
+            auth_time: family.auth_time.millis(),
+            inactivity: family.limits.inactivity.map(Ttl::millis),
+            total: family.limits.total.millis(),
+            facts: sound(facts.about(Some(&family.subject)).stored()?, "facts")?,
+            expires_at: family.expires_at.millis(),
+            current: blob(&family.current).to_vec(),
+            previous: family.previous.as_ref().map(|previous| blob(previous).to_vec()),
+            rotated_at: millis(family.rotated_at),
+            sealed_answer: family.sealed_answer.clone(),
+            ended: family.ended.then(|| FamilyEnd::Revoked.as_str().to_owned()),
+        })
+    }
+
+    fn read(self) -> Result<RefreshFamily> {
+        let mut facts = Facts::read(Some(&self.facts))?;
+        let limits = SessionLimits {
+            inactivity: self.inactivity.map(Ttl::from_millis),
+            total: Ttl::from_millis(self.total),
+        };
+        let previous = self.previous.map(|bytes| locator(&bytes, "refresh_families.previous")).transpose()?;
+        Ok(RefreshFamily {
+            locator: locator(&self.locator, "refresh_families.locator")?,
+            client_id: sound(ClientId::parse(&self.client_id), "refresh_families.client_id")?,
+            subject: facts.subject(self.user_id)?,
+            scopes: sound(Scopes::parse(&self.scopes, false), "refresh_families.scopes")?,
+            audience: facts.audience,
+            acr: facts.acr,
+            amr: facts.amr,
+            auth_time: Timestamp::from_millis(self.auth_time),
+            limits,
+            policy: facts.policy,
+            channel: facts.channel,
+            context: facts.context,
+            expires_at: Timestamp::from_millis(self.expires_at),
+            current: locator(&self.current, "refresh_families.current")?,
+            previous,
+            rotated_at: instant(self.rotated_at),
+            sealed_answer: self.sealed_answer,
+            ended: self.ended.is_some(),
+        })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = refresh_tokens)]
+struct TokenRow {
+    locator: Vec<u8>,
+    digest: Vec<u8>,
+    family: Vec<u8>,
+    expires_at: i64,
+}
+
+impl TokenRow {
+    fn read(&self) -> Result<RefreshToken> {
+        Ok(RefreshToken {
+            locator: locator(&self.locator, "refresh_tokens.locator")?,
+            digest: sound(SecretDigest::from_slice(&self.digest), "refresh_tokens.digest")?,
+            family: locator(&self.family, "refresh_tokens.family")?,
+            expires_at: Timestamp::from_millis(self.expires_at),
+        })
+    }
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn scoped(tenant: TenantId) -> _ {
+    let number: i64 = tenant.number();
+    refresh_families::table.filter(refresh_families::tenant_id.eq(number))
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn scoped_tokens(tenant: TenantId) -> _ {
+    let number: i64 = tenant.number();
+    refresh_tokens::table.filter(refresh_tokens::tenant_id.eq(number))
+}
+
+/// The token with its family, in one statement.
+pub(crate) fn one(link: &mut Link, tenant: TenantId, locator: &Locator) -> Result<Option<StoredRefresh>> {
+    let same_family = refresh_families::tenant_id
+        .eq(refresh_tokens::tenant_id)
+        .and(refresh_families::locator.eq(refresh_tokens::family));
+    let row: Option<(TokenRow, FamilyRow)> = scoped_tokens(tenant)
+        .inner_join(refresh_families::table.on(same_family))
+        .filter(refresh_tokens::locator.eq(blob(locator)))
+        .select((TokenRow::as_select(), FamilyRow::as_select()))
+        .first(link.read())
+        .optional()
+        .map_err(on(TOKENS, "select"))?;
+    row.map(|(token, family)| Ok(StoredRefresh { token: token.read()?, family: family.read()? })).transpose()
+}
+
+/// Precondition: both locators are free.
+pub(crate) fn open(
+    link: &mut Link,
+    tenant: TenantId,
+    family: &RefreshFamily,
+    token: &RefreshToken,
+) -> Result<()> {
+    diesel::insert_into(refresh_families::table)
+        .values(FamilyRow::new(tenant, family)?)
+        .execute(link.write())
+        .map_err(on(FAMILIES, "insert"))?;
+    insert_token(link, tenant, token)
+}
+
+fn insert_token(link: &mut Link, tenant: TenantId, token: &RefreshToken) -> Result<()> {
+    diesel::insert_into(refresh_tokens::table)
+        .values((
+            refresh_tokens::tenant_id.eq(tenant.number()),
+            refresh_tokens::locator.eq(blob(&token.locator)),
+            refresh_tokens::digest.eq(token.digest.as_bytes().as_slice()),
+            refresh_tokens::family.eq(blob(&token.family)),
+            refresh_tokens::expires_at.eq(token.expires_at.millis()),
+        ))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(TOKENS, "insert"))
+}
+
+/// Precondition: the family has not ended and its current token is `spent`.
+pub(crate) fn rotate(
+    link: &mut Link,
+    tenant: TenantId,
+    spent: &Locator,
+    successor: &RefreshToken,
+    (rotated_at, sealed_answer): (Timestamp, &[u8]),
+) -> Result<()> {
+    let row = scoped(tenant)
+        .filter(refresh_families::locator.eq(blob(&successor.family)))
+        .filter(refresh_families::current.eq(blob(spent)))
+        .filter(refresh_families::ended.is_null());
+    let rows = diesel::update(row)
+        .set((
+            refresh_families::current.eq(blob(&successor.locator)),
+            refresh_families::previous.eq(blob(spent)),
+            refresh_families::rotated_at.eq(rotated_at.millis()),
+            refresh_families::sealed_answer.eq(sealed_answer),
+        ))
+        .execute(link.write())
+        .map_err(on(FAMILIES, "update"))?;
+    require(rows)?;
+    insert_token(link, tenant, successor)
+}
+
+/// Precondition: the family has not ended and its current token is `current`. The row is written as it stands, so
+/// that until the commit nobody else can end the family.
+pub(crate) fn hold(link: &mut Link, tenant: TenantId, family: &Locator, current: &Locator) -> Result<()> {
+    let row = scoped(tenant)
+        .filter(refresh_families::locator.eq(blob(family)))
+        .filter(refresh_families::current.eq(blob(current)))
+        .filter(refresh_families::ended.is_null());
+    let rows = diesel::update(row)
+        .set(refresh_families::current.eq(blob(current)))
+        .execute(link.write())
+        .map_err(on(FAMILIES, "update"))?;
+    require(rows)
+}
+
+/// The first end stands.
+pub(crate) fn end(link: &mut Link, tenant: TenantId, family: &Locator, end: FamilyEnd) -> Result<()> {
+    let row = scoped(tenant)
+        .filter(refresh_families::locator.eq(blob(family)))
+        .filter(refresh_families::ended.is_null());
+    diesel::update(row)
+        .set(refresh_families::ended.eq(end.as_str()))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(FAMILIES, "update"))
+}
+
+/// Removes all of a tenant's.
+pub(crate) fn clear(link: &mut Link, tenant: TenantId) -> Result<()> {
+    diesel::delete(scoped_tokens(tenant)).execute(link.write()).map_err(on(TOKENS, "delete"))?;
+    diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(FAMILIES, "delete"))
+}

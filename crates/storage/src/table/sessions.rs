@@ -1,0 +1,170 @@
+//! Sessions.
+
+use diesel::prelude::*;
+use domain::{ClientId, Locator, Scopes, SecretDigest, Session, TenantId, Timestamp, Ttl};
+
+use super::facts::Facts;
+use super::{blob, locator};
+use crate::failure::{Result, on, sound};
+use crate::link::Link;
+
+const TABLE: &str = "sessions";
+
+diesel::table! {
+    sessions (tenant_id, locator) {
+        tenant_id -> BigInt,
+        locator -> Binary,
+        digest -> Binary,
+        client_id -> Text,
+        user_id -> Nullable<BigInt>,
+        scopes -> Text,
+        issued_at -> BigInt,
+        expires_at -> BigInt,
+        inactivity -> Nullable<BigInt>,
+        touched_at -> BigInt,
+        auth_time -> BigInt,
+        family -> Nullable<Binary>,
+        facts -> Nullable<Text>,
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
+struct NewRow<'a> {
+    tenant_id: i64,
+    locator: &'a [u8],
+    digest: &'a [u8],
+    client_id: &'a str,
+    user_id: Option<i64>,
+    scopes: String,
+    issued_at: i64,
+    expires_at: i64,
+    inactivity: Option<i64>,
+    touched_at: i64,
+    auth_time: i64,
+    family: Option<&'a [u8]>,
+    facts: Option<String>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+struct Row {
+    locator: Vec<u8>,
+    digest: Vec<u8>,
+    client_id: String,
+    user_id: Option<i64>,
+    scopes: String,
+    issued_at: i64,
+    expires_at: i64,
+    inactivity: Option<i64>,
+    touched_at: i64,
+    auth_time: i64,
+    family: Option<Vec<u8>>,
+    facts: Option<String>,
+}
+
+impl Row {
+    fn read(self) -> Result<Session> {
+        let mut facts = Facts::read(self.facts.as_deref())?;
+        Ok(Session {
+            locator: locator(&self.locator, "sessions.locator")?,
+            digest: sound(SecretDigest::from_slice(&self.digest), "sessions.digest")?,
+            client_id: sound(ClientId::parse(&self.client_id), "sessions.client_id")?,
+            subject: self.user_id.map(|id| facts.subject(id)).transpose()?,
+            scopes: sound(Scopes::parse(&self.scopes, false), "sessions.scopes")?,
+            audience: facts.audience,
+            issued_at: Timestamp::from_millis(self.issued_at),
+            expires_at: Timestamp::from_millis(self.expires_at),
+            inactivity: self.inactivity.map(Ttl::from_millis),
+            touched_at: Timestamp::from_millis(self.touched_at),
+            family: self.family.map(|bytes| locator(&bytes, "sessions.family")).transpose()?,
+            acr: facts.acr,
+            amr: facts.amr,
+            auth_time: Timestamp::from_millis(self.auth_time),
+            policy: facts.policy,
+            channel: facts.channel,
+            context: facts.context,
+        })
+    }
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn scoped(tenant: TenantId) -> _ {
+    let number: i64 = tenant.number();
+    sessions::table.filter(sessions::tenant_id.eq(number))
+}
+
+pub(crate) fn one(link: &mut Link, tenant: TenantId, locator: &Locator) -> Result<Option<Session>> {
+    let row: Option<Row> = scoped(tenant)
+        .filter(sessions::locator.eq(blob(locator)))
+        .select(Row::as_select())
+        .first(link.read())
+        .optional()
+        .map_err(on(TABLE, "select"))?;
+    row.map(Row::read).transpose()
+}
+
+/// Precondition: its locator is free.
+pub(crate) fn insert(link: &mut Link, tenant: TenantId, session: &Session) -> Result<()> {
+    let facts = Facts {
+        audience: session.audience.clone(),
+        acr: session.acr.clone(),
+        amr: session.amr.clone(),
+        policy: session.policy.clone(),
+        channel: session.channel.clone(),
+        context: session.context.clone(),
+        ..Facts::default()
+    };
+    let row = NewRow {
+        tenant_id: tenant.number(),
+        locator: blob(&session.locator),
+        digest: session.digest.as_bytes(),
+        client_id: session.client_id.as_str(),
+        user_id: session.subject.as_ref().map(|subject| subject.user_id.number()),
+        scopes: session.scopes.to_text(),
+        issued_at: session.issued_at.millis(),
+        expires_at: session.expires_at.millis(),
+        inactivity: session.inactivity.map(Ttl::millis),
+        touched_at: session.touched_at.millis(),
+        auth_time: session.auth_time.millis(),
+        family: session.family.as_ref().map(blob),
+        facts: facts.about(session.subject.as_ref()).stored()?,
+    };
+    diesel::insert_into(sessions::table)
+        .values(row)
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(TABLE, "insert"))
+}
+
+/// Never backwards; a session that has gone stays gone.
+pub(crate) fn touch(link: &mut Link, tenant: TenantId, locator: &Locator, at: Timestamp) -> Result<()> {
+    let row = scoped(tenant)
+        .filter(sessions::locator.eq(blob(locator)))
+        .filter(sessions::touched_at.lt(at.millis()));
+    diesel::update(row)
+        .set(sessions::touched_at.eq(at.millis()))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(TABLE, "update"))
+}
+
+pub(crate) fn remove(link: &mut Link, tenant: TenantId, locator: &Locator) -> Result<()> {
+    diesel::delete(scoped(tenant).filter(sessions::locator.eq(blob(locator))))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(TABLE, "delete"))
+}
+
+/// Removes a family's sessions.
+pub(crate) fn remove_family(link: &mut Link, tenant: TenantId, family: &Locator) -> Result<()> {
+    diesel::delete(scoped(tenant).filter(sessions::family.eq(blob(family))))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(TABLE, "delete"))
+}
+
+/// Removes all of a tenant's.
+pub(crate) fn clear(link: &mut Link, tenant: TenantId) -> Result<()> {
+    diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(TABLE, "delete"))
+}

@@ -1,0 +1,111 @@
+//! Failures with chosen client secrets, by source.
+
+use diesel::prelude::*;
+use domain::{ClientId, SourceAddr, SourceFailures, TenantId, Timestamp};
+
+use super::{instant, millis, unchanged};
+use crate::failure::{Result, on, require};
+use crate::link::Link;
+
+const TABLE: &str = "source_failures";
+
+diesel::table! {
+    source_failures (tenant_id, client_id, source) {
+        tenant_id -> BigInt,
+        client_id -> Text,
+        source -> Text,
+        consecutive -> BigInt,
+        locked_until -> Nullable<BigInt>,
+        expires_at -> BigInt,
+    }
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn scoped(tenant: TenantId) -> _ {
+    let number: i64 = tenant.number();
+    source_failures::table.filter(source_failures::tenant_id.eq(number))
+}
+
+pub(crate) fn one(
+    link: &mut Link,
+    tenant: TenantId,
+    client: &ClientId,
+    source: SourceAddr,
+) -> Result<Option<SourceFailures>> {
+    let row: Option<(i64, Option<i64>, i64)> = scoped(tenant)
+        .filter(source_failures::client_id.eq(client.as_str()))
+        .filter(source_failures::source.eq(source.to_string()))
+        .select((source_failures::consecutive, source_failures::locked_until, source_failures::expires_at))
+        .first(link.read())
+        .optional()
+        .map_err(on(TABLE, "select"))?;
+    Ok(row.map(|(consecutive, locked_until, expires_at)| SourceFailures {
+        consecutive,
+        locked_until: instant(locked_until),
+        expires_at: Timestamp::from_millis(expires_at),
+    }))
+}
+
+/// Precondition: the counter is as seen.
+pub(crate) fn count(
+    link: &mut Link,
+    tenant: TenantId,
+    (client, source): (&ClientId, SourceAddr),
+    seen: Option<SourceFailures>,
+    now: SourceFailures,
+) -> Result<()> {
+    let Some(seen) = seen else {
+        return diesel::insert_into(source_failures::table)
+            .values((
+                source_failures::tenant_id.eq(tenant.number()),
+                source_failures::client_id.eq(client.as_str()),
+                source_failures::source.eq(source.to_string()),
+                source_failures::consecutive.eq(now.consecutive),
+                source_failures::locked_until.eq(millis(now.locked_until)),
+                source_failures::expires_at.eq(now.expires_at.millis()),
+            ))
+            .execute(link.write())
+            .map(drop)
+            .map_err(on(TABLE, "insert"));
+    };
+    let locked = millis(seen.locked_until);
+    let row = scoped(tenant)
+        .filter(source_failures::client_id.eq(client.as_str()))
+        .filter(source_failures::source.eq(source.to_string()))
+        .filter(source_failures::consecutive.eq(seen.consecutive))
+        .filter(source_failures::expires_at.eq(seen.expires_at.millis()))
+        .filter(unchanged!(source_failures::locked_until, locked));
+    let rows = diesel::update(row)
+        .set((
+            source_failures::consecutive.eq(now.consecutive),
+            source_failures::locked_until.eq(millis(now.locked_until)),
+            source_failures::expires_at.eq(now.expires_at.millis()),
+        ))
+        .execute(link.write())
+        .map_err(on(TABLE, "update"))?;
+    require(rows)
+}
+
+/// Precondition: the counter is as seen.
+pub(crate) fn forget(
+    link: &mut Link,
+    tenant: TenantId,
+    (client, source): (&ClientId, SourceAddr),
+    seen: SourceFailures,
+) -> Result<()> {
+    let locked = millis(seen.locked_until);
+    let row = scoped(tenant)
+        .filter(source_failures::client_id.eq(client.as_str()))
+        .filter(source_failures::source.eq(source.to_string()))
+        .filter(source_failures::consecutive.eq(seen.consecutive))
+        .filter(source_failures::expires_at.eq(seen.expires_at.millis()))
+        .filter(unchanged!(source_failures::locked_until, locked));
+    require(diesel::delete(row).execute(link.write()).map_err(on(TABLE, "delete"))?)
+}
+
+pub(crate) fn forget_client(link: &mut Link, tenant: TenantId, client: &ClientId) -> Result<()> {
+    diesel::delete(scoped(tenant).filter(source_failures::client_id.eq(client.as_str())))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(TABLE, "delete"))
+}
