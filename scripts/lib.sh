@@ -69,16 +69,18 @@ apt_update_once() {
 # without_starting_services COMMAND...: Debian starts a service as it is installed. We want PostgreSQL's programs
 # and no server of the machine's own, so starting is forbidden for as long as the command runs.
 without_starting_services() {
-  local policy=/usr/sbin/policy-rc.d status=0
+  local policy=/usr/sbin/policy-rc.d
   if [ -e "$policy" ] || ! have apt-get || ! can_be_root; then
     "$@"
     return
   fi
-  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-  as_root chmod 755 "$policy"
-  ("$@") || status=$?
-  as_root rm -f "$policy"
-  return "$status"
+  ( # A shell of its own, so that the ban goes with it whatever happens.
+    trap 'as_root rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    "$@"
+  )
 }
 
 # What compiling needs. Asked by effect, so that other systems pass as well.
@@ -119,7 +121,7 @@ ensure_rust() {
   have cargo || lacking "Rust $wanted; https://rustup.rs says how to get it, then run this again"
   if have rustup; then
     # rustup reads rust-toolchain.toml and fetches what is not there yet.
-    (cd "$ROOT" && cargo --version >/dev/null 2>&1) || (cd "$ROOT" && rustup toolchain install >&2) \
+    (cd "$ROOT" && cargo --version >/dev/null) || (cd "$ROOT" && rustup toolchain install >&2) \
       || lacking "Rust $wanted, which rustup could not install"
     return 0
   fi

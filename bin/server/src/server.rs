@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     app::{App, BuildError},
     config::{Config, ServerSection},
+    extract::request_id,
     jobs, routes,
     setup::Setup,
 };
@@ -118,7 +119,10 @@ fn public(listener: TcpListener, section: &ServerSection, app: &Arc<App>) -> std
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         workers => workers,
     };
-    let server = HttpServer::new(move || ActixApp::new().app_data(data.clone()).configure(routes::public))
+    let server = HttpServer::new(move || {
+        let naming = actix_web::middleware::from_fn(request_id::middleware);
+        ActixApp::new().app_data(data.clone()).wrap(naming).configure(routes::public)
+    })
         .workers(workers)
         .max_connections(section.max_connections)
         .client_request_timeout(Duration::from_secs(section.request_timeout))

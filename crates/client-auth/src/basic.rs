@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use domain::{ClientId, Secret};
+use domain::{ClientId, Secret, encoding::form_url_decoded};
 use zeroize::Zeroizing;
 
 use crate::Reason;
@@ -31,23 +31,4 @@ pub(crate) fn credentials(encoded: &[u8], url_decoded: bool) -> Result<(ClientId
         return Err(Reason::MalformedSecret);
     }
     Ok((id, Secret::new(secret.as_str().to_owned())))
-}
-
-/// Undoes `application/x-www-form-urlencoded`: `+` is a space, `%XX` a byte. `None` when a `%` is not followed by
-/// two hexadecimal digits: guessing would turn a typing error into a wrong secret (seed 003).
-fn form_url_decoded(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    let mut rest = bytes.iter().copied();
-    while let Some(byte) = rest.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
-            other => other,
-        });
-    }
-    Some(decoded)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }

@@ -1,8 +1,8 @@
 //! What an administrator changes. Here the write *is* the request; no decision hides in it.
 
 use crate::{
-    AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets, PasswordCredential,
-    PolicyCode, SigningKeyRecord, TenantSettings, Timestamp, User, UserId,
+    AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets,
+    PasswordCredential, PolicyCode, SigningKeyRecord, TenantSettings, Timestamp, User, UserId,
 };
 
 /// One administrative change in one tenant. A list of them is applied in one transaction, together with the audit

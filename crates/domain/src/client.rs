@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthMethod, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes, SecretDigest, SigningAlg, Ttl,
+    AuthMethod, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes, SecretDigest, SigningAlg,
+    Ttl,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };

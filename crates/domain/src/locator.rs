@@ -18,7 +18,13 @@ impl Locator {
     pub fn mint(env: &Env<'_>) -> Result<Self, Fault> {
         let mut bytes = [0_u8; Self::LEN];
         let (time, random) = bytes.split_at_mut(6);
-        time.copy_from_slice(env.now.millis().to_be_bytes().last_chunk::<6>().ok_or(Fault::Invariant("an i64 has eight bytes"))?);
+        time.copy_from_slice(
+            env.now
+                .millis()
+                .to_be_bytes()
+                .last_chunk::<6>()
+                .ok_or(Fault::Invariant("an i64 has eight bytes"))?,
+        );
         env.entropy.fill(random)?;
         Ok(Self(bytes))
     }

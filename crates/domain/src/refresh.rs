@@ -1,7 +1,8 @@
 //! Refresh tokens and their families (DECISIONS 3.4).
 
 use crate::{
-    ChannelCode, ClientId, GrantSubject, Locator, PolicyCode, Scopes, SecretDigest, SessionLimits, Timestamp, Ttl,
+    ChannelCode, ClientId, GrantSubject, Locator, PolicyCode, Scopes, SecretDigest, SessionLimits, Timestamp,
+    Ttl,
 };
 
 /// How long the answer of a rotation can be had again.

@@ -78,8 +78,10 @@ pub fn parse(kind: TokenKind, text: &str) -> Option<PresentedToken> {
     let bytes = Zeroizing::new(encoding::from_base64url(body)?);
     let (body, sum) = bytes.split_last_chunk::<CHECKSUM>()?;
     let (locator, secret) = body.split_first_chunk::<{ Locator::LEN }>()?;
-    (checksum(kind.prefix(), body) == *sum)
-        .then_some(PresentedToken { locator: Locator::from_slice(locator)?, digest: SecretDigest::of(secret) })
+    (checksum(kind.prefix(), body) == *sum).then_some(PresentedToken {
+        locator: Locator::from_slice(locator)?,
+        digest: SecretDigest::of(secret),
+    })
 }
 
 /// The first four bytes of SHA-256 over prefix and body. It finds typing errors; it protects nothing.

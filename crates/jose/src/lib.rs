@@ -4,7 +4,6 @@
 //! allow-list ([`domain::SigningAlg`]); `none`, HMAC and a key used with a foreign algorithm cannot be expressed.
 
 mod argon2_hasher;
-mod at_hash;
 mod certificate;
 mod entropy;
 mod hkdf;
@@ -19,7 +18,6 @@ mod verifier;
 mod tests;
 
 pub use argon2_hasher::{Argon2Hasher, Argon2Params, HasherConfigError};
-pub use at_hash::at_hash;
 pub use entropy::OsEntropy;
 pub use jwk::jwk_thumbprint;
 pub use key::{NewKey, generate_key};

@@ -6,10 +6,12 @@ use domain::{AuthMethod, Claims, GrantType, Issuer, Tenant, profile::SubjectForm
 use serde_json::Value;
 
 /// The grants that the token endpoint has today.
-pub const GRANTS: [GrantType; 3] = [GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken];
+pub const GRANTS: [GrantType; 3] =
+    [GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken];
 
 /// The methods that it takes.
-pub const METHODS: [AuthMethod; 3] = [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+pub const METHODS: [AuthMethod; 3] =
+    [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
 
 /// The document of a tenant.
 ///
@@ -41,7 +43,10 @@ pub fn document(tenant: &Tenant, issuer: &Issuer) -> Claims {
     put("id_token_signing_alg_values_supported", algs.clone().into());
     put("userinfo_signing_alg_values_supported", algs.clone().into());
     put("introspection_signing_alg_values_supported", algs.into());
-    put("scopes_supported", ["openid", "profile", "email", "phone", "address", "offline_access"].into_iter().collect());
+    put(
+        "scopes_supported",
+        ["openid", "profile", "email", "phone", "address", "offline_access"].into_iter().collect(),
+    );
     put("claims_supported", claims(tenant).into_iter().collect());
     put("claims_parameter_supported", false.into());
     put("request_parameter_supported", false.into());
@@ -50,9 +55,20 @@ pub fn document(tenant: &Tenant, issuer: &Issuer) -> Claims {
 }
 
 fn claims(tenant: &Tenant) -> BTreeSet<&'static str> {
-    let mut names: BTreeSet<_> =
-        ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "at_hash", "preferred_username", "updated_at"]
-            .into();
+    let mut names: BTreeSet<_> = [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "acr",
+        "amr",
+        "at_hash",
+        "preferred_username",
+        "updated_at",
+    ]
+    .into();
     names.extend(crate::userinfo::SCOPE_CLAIMS.iter().flat_map(|(_, claims)| claims.iter().copied()));
     if tenant.profile().subject == SubjectForm::UserName {
         names.extend(["groupids", "roles"]);

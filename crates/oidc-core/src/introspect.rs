@@ -1,8 +1,8 @@
 //! Introspection (RFC 7662; DECISIONS 5.2).
 
 use domain::{
-    AuthenticatedClient, Claims, Env, Issuer, Permission, PresentedToken, Session, StoredRefresh, Timestamp, TokenKind,
-    WireProfile, Write, session::TOUCH_INTERVAL, token_text,
+    AuthenticatedClient, Claims, Env, Issuer, Permission, PresentedToken, Session, StoredRefresh, Timestamp,
+    TokenKind, WireProfile, Write, session::TOUCH_INTERVAL, token_text,
 };
 
 use crate::{Params, answer::put_context, issue::subject};
@@ -63,7 +63,8 @@ pub fn access(
     let Some(session) = session.filter(seen) else {
         return Decision::inactive();
     };
-    let touch = session.needs_touch(env.now).then_some(Write::TouchSession { locator: session.locator, at: env.now });
+    let touch =
+        session.needs_touch(env.now).then_some(Write::TouchSession { locator: session.locator, at: env.now });
     Decision { answer: describe(session, issuer, profile, env.now), touch }
 }
 

@@ -1,8 +1,8 @@
 //! Issuance: from what was authorised to what is written and answered.
 
 use domain::{
-    AuthorizedGrant, Claims, Env, Fault, Issuer, Locator, Minted, RefreshFamily, RefreshPolicy, RefreshToken, Session,
-    SigningAlg, TokenKind, Ttl, WireProfile, encoding::base64url, profile::SubjectForm, token_text,
+    AuthorizedGrant, Claims, Env, Fault, Issuer, Locator, Minted, RefreshFamily, RefreshPolicy, RefreshToken,
+    Session, SigningAlg, TokenKind, Ttl, WireProfile, encoding::base64url, profile::SubjectForm, token_text,
 };
 use sha2::{Digest, Sha256, Sha512};
 
@@ -52,7 +52,12 @@ pub struct TokenPlan {
 ///
 /// # Errors
 /// [`Fault::Entropy`] when no randomness can be had.
-pub fn plan(grant: &AuthorizedGrant, chain: Chain<'_>, policy: &Policy<'_>, env: &Env<'_>) -> Result<TokenPlan, Fault> {
+pub fn plan(
+    grant: &AuthorizedGrant,
+    chain: Chain<'_>,
+    policy: &Policy<'_>,
+    env: &Env<'_>,
+) -> Result<TokenPlan, Fault> {
     let access = token_text::mint(TokenKind::Access, env)?;
     let (refresh, family) = refresh(grant, chain, env)?;
     let family_locator = match chain {

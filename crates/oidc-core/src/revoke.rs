@@ -1,11 +1,13 @@
 //! Revocation (RFC 7009): the whole grant (CONTRACT 4.13), and only the caller's own (DECISIONS 5.3).
 
-use domain::{
-    AuthenticatedClient, FamilyEnd, PresentedToken, Session, StoredRefresh, Write,
-};
+use domain::{AuthenticatedClient, FamilyEnd, PresentedToken, Session, StoredRefresh, Write};
 
 /// What revoking an access token changes; nothing when it is not the caller's.
-pub fn access(caller: &AuthenticatedClient, presented: &PresentedToken, session: Option<&Session>) -> Vec<Write> {
+pub fn access(
+    caller: &AuthenticatedClient,
+    presented: &PresentedToken,
+    session: Option<&Session>,
+) -> Vec<Write> {
     let own = |session: &&Session| {
         session.digest.matches(&presented.digest) && session.client_id == caller.client().client_id
     };
@@ -21,7 +23,11 @@ pub fn access(caller: &AuthenticatedClient, presented: &PresentedToken, session:
 }
 
 /// What revoking a refresh token changes; nothing when it is not the caller's.
-pub fn refresh(caller: &AuthenticatedClient, presented: &PresentedToken, stored: Option<&StoredRefresh>) -> Vec<Write> {
+pub fn refresh(
+    caller: &AuthenticatedClient,
+    presented: &PresentedToken,
+    stored: Option<&StoredRefresh>,
+) -> Vec<Write> {
     let own = |stored: &&StoredRefresh| {
         stored.token.digest.matches(&presented.digest) && stored.family.client_id == caller.client().client_id
     };

@@ -1,8 +1,8 @@
 //! Userinfo (OpenID Connect Core §5.3; CONTRACT 4.14).
 
 use domain::{
-    Claims, Client, Env, Issuer, OAuthErrorCode, PresentedToken, Refusal, ResponseSigning, Session, SigningAlg, User,
-    UserStatus, WireProfile, profile::UserinfoForm,
+    Claims, Client, Env, Issuer, OAuthErrorCode, PresentedToken, Refusal, ResponseSigning, Session,
+    SigningAlg, User, UserStatus, WireProfile, profile::UserinfoForm,
 };
 use serde_json::Value;
 
@@ -66,8 +66,18 @@ pub const SCOPE_CLAIMS: &[(&str, &[&str])] = &[
     (
         "profile",
         &[
-            "name", "family_name", "given_name", "middle_name", "nickname", "profile", "picture", "website", "gender",
-            "birthdate", "zoneinfo", "locale",
+            "name",
+            "family_name",
+            "given_name",
+            "middle_name",
+            "nickname",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
         ],
     ),
     ("email", &["email", "email_verified"]),

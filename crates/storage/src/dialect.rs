@@ -54,7 +54,11 @@ struct Found {
 
 impl Db {
     /// Opens a connection of exactly the target's engine. A missing file is not created.
-    pub(crate) fn connect(target: &Target, timeout: Duration, role: Role) -> std::result::Result<Self, String> {
+    pub(crate) fn connect(
+        target: &Target,
+        timeout: Duration,
+        role: Role,
+    ) -> std::result::Result<Self, String> {
         let failed = |error: diesel::result::Error| error.to_string();
         match target {
             Target::File(path) => {
@@ -106,6 +110,14 @@ impl Db {
         match self {
             Self::Pg(inner) => AnsiTransactionManager::begin_transaction(inner),
             Self::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN IMMEDIATE"),
+        }
+    }
+
+    /// Lets the statements of this transaction take their time: what an administrator removes may have no index.
+    pub(crate) fn be_patient(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Pg(inner) => inner.batch_execute("SET LOCAL statement_timeout = '60s'"),
+            Self::Sqlite(_) => Ok(()),
         }
     }
 
@@ -191,11 +203,7 @@ impl Db {
         let sql = format!(
             "DELETE FROM {table} WHERE ({key}) IN (SELECT {own} FROM {source} WHERE {due} LIMIT $2 {skip})"
         );
-        raw(&sql)
-            .bind::<BigInt, _>(value)
-            .bind::<BigInt, _>(limit)
-            .execute(self)
-            .map_err(on(table, "expire"))
+        raw(&sql).bind::<BigInt, _>(value).bind::<BigInt, _>(limit).execute(self).map_err(on(table, "expire"))
     }
 }
 
@@ -271,7 +279,8 @@ fn session_settings(timeout: Duration) -> String {
 /// The URL with bounds on connecting and on a dead network, where it has none of its own.
 fn bounded(url: &str) -> String {
     let mut bounded = url.to_owned();
-    for (name, value) in [("connect_timeout", "3"), ("tcp_user_timeout", "10000"), ("application_name", "countersign")]
+    for (name, value) in
+        [("connect_timeout", "3"), ("tcp_user_timeout", "10000"), ("application_name", "countersign")]
     {
         if !url.contains(&format!("{name}=")) {
             bounded.push(if bounded.contains('?') { '&' } else { '?' });

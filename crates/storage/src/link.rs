@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use diesel::QueryResult;
-
 use crate::counters::Meter;
 use crate::dialect::Db;
 use crate::failure::{Failure, Result, on, trouble};
@@ -56,17 +54,21 @@ impl Link {
         self.broken || self.db.is_broken()
     }
 
+    /// Whether the transaction at hand cannot go on.
+    pub(crate) const fn is_spoilt(&self) -> bool {
+        self.broken
+    }
+
+    /// Begins a transaction that will write.
     pub(crate) fn begin(&mut self) -> Result<()> {
         // A statement that cannot begin has no precondition to fail: locks held too long are trouble.
         self.db.begin_write().map_err(|error| Failure::Trouble(trouble("transaction", "begin", &error)))
     }
 
+    /// Commits, or releases a savepoint. A connection that cannot is discarded.
     pub(crate) fn commit(&mut self) -> Result<()> {
-        self.settle(Db::commit)
-    }
-
-    fn settle(&mut self, commit: impl FnOnce(&mut Db) -> QueryResult<()>) -> Result<()> {
-        let committed = commit(&mut self.db).map_err(on("transaction", "commit"));
+        let committed =
+            self.db.commit().map_err(|error| Failure::Trouble(trouble("transaction", "commit", &error)));
         if committed.is_err() {
             self.discard();
         }

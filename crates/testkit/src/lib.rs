@@ -6,6 +6,7 @@
 
 mod builder;
 mod clock;
+pub mod conformance;
 mod crypto;
 mod entropy;
 mod memory;

@@ -11,8 +11,8 @@ pub fn line(text: &str) {
 }
 
 /// Prints lines.
-pub fn lines<'a>(texts: impl IntoIterator<Item = &'a String>) {
-    texts.into_iter().for_each(|text| line(text));
+pub fn lines(texts: &[String]) {
+    texts.iter().for_each(|text| line(text));
 }
 
 /// Prints what went wrong.

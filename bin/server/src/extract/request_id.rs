@@ -1,7 +1,19 @@
 //! `X-Correlation-ID` (DECISIONS 4.4).
 
-use actix_web::http::header::HeaderMap;
+use actix_web::{
+    Error, HttpMessage as _, HttpRequest,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
 use domain::{Fault, RequestId, port::Entropy};
+
+use crate::{app::App, respond};
 
 /// The header's name.
 pub const HEADER: &str = "x-correlation-id";
@@ -20,4 +32,36 @@ pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Result<RequestId, Fault
 
 fn well_formed(text: &str) -> bool {
     text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+}
+
+/// Names every request, and says the name in every answer, those of unknown paths included.
+///
+/// # Errors
+/// Those of the inner service.
+pub async fn middleware(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = request.app_data::<web::Data<App>>().map(|app| of(request.headers(), app.entropy.as_ref()));
+    let Some(Ok(id)) = id else {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let answer = respond::plain_error(status, "server_error", "The server failed to answer");
+        return Ok(request.into_response(answer));
+    };
+    let value = HeaderValue::from_str(id.as_str());
+    request.extensions_mut().insert(id);
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if let Ok(value) = value {
+        response.headers_mut().insert(HeaderName::from_static(HEADER), value);
+    }
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
+}
+
+/// The request's name, as the middleware gave it.
+///
+/// # Errors
+/// [`Fault::Invariant`] where the middleware is missing.
+pub fn given(http: &HttpRequest) -> Result<RequestId, Fault> {
+    http.extensions().get::<RequestId>().cloned().ok_or(Fault::Invariant("every request has an id"))
 }

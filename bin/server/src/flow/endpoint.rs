@@ -35,15 +35,12 @@ where
         return respond::plain_error(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server is not wired");
     };
     let timer = app.metrics.seconds.with_label_values(&[route]).start_timer();
-    let id = match request_id::of(http.headers(), app.entropy.as_ref()) {
+    let id = match request_id::given(&http) {
         Ok(id) => id,
         Err(fault) => return respond::answer(Err(fault.into()), ""),
     };
     let span = tracing::info_span!("request", request.id = %id, route);
-    let mut response = with_tenant(route, &app, &http, payload, id.clone(), handle).instrument(span).await;
-    if let Ok(value) = header::HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(header::HeaderName::from_static(request_id::HEADER), value);
-    }
+    let response = with_tenant(route, &app, &http, payload, id, handle).instrument(span).await;
     timer.observe_duration();
     response
 }

@@ -29,10 +29,15 @@ async fn pass(app: &Arc<App>) -> bool {
     };
     match app.reads.run(job).await {
         Ok(Ok((expired, audit))) => {
-            for (table, rows) in expired.named() {
+            for (table, rows) in [
+                ("sessions", expired.sessions),
+                ("refresh_tokens", expired.refresh_tokens),
+                ("refresh_families", expired.refresh_families),
+                ("source_failures", expired.source_failures),
+                ("audit_log", audit),
+            ] {
                 app.metrics.expired.with_label_values(&[table]).inc_by(rows);
             }
-            app.metrics.expired.with_label_values(&["audit_log"]).inc_by(audit);
             expired.more
         }
         Ok(Err(fault)) | Err(fault) => {

@@ -14,8 +14,8 @@ use toml::Spanned;
 pub(super) struct TenantDocument {
     pub(super) name: TenantName,
     pub(super) profile: ProfileName,
-    #[serde(default)]
-    pub(super) settings: SettingsDoc,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) settings: Option<Spanned<SettingsDoc>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) policies: Vec<Spanned<PolicyDoc>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

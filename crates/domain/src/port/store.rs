@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Applied, AuthenticationPolicy, Authenticator, Client, ClientId, ClientSecrets, Fault, Locator, PolicyCode, Session,
-    SourceAddr, SourceFailures, StoredRefresh, User, UserId, WriteBatch,
+    Applied, AuthenticationPolicy, Authenticator, Client, ClientId, ClientSecrets, Fault, Locator,
+    PolicyCode, Session, SourceAddr, SourceFailures, StoredRefresh, User, UserId, WriteBatch,
 };
 
 /// A client and what is kept of its secrets.
@@ -86,7 +86,11 @@ pub trait SourceFailureLookup {
     ///
     /// # Errors
     /// See the module.
-    fn source_failures(&mut self, client: &ClientId, source: SourceAddr) -> Result<Option<SourceFailures>, Fault>;
+    fn source_failures(
+        &mut self,
+        client: &ClientId,
+        source: SourceAddr,
+    ) -> Result<Option<SourceFailures>, Fault>;
 }
 
 /// The one mutation.

@@ -1,7 +1,7 @@
 //! `client_credentials` (RFC 6749 §4.4).
 
 use domain::{
-    AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, Env, OAuthErrorCode, Refusal, RefreshPolicy,
+    AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, Env, OAuthErrorCode, RefreshPolicy, Refusal,
     SessionLimits, TenantSettings, WireProfile,
 };
 

@@ -11,10 +11,10 @@ use domain::{AuthenticatedClient, Client, GrantType, OAuthErrorCode, Refusal, Sc
 /// # Errors
 /// `unauthorized_client` when the grant is neither in the client's list nor, without a list, in the profile's.
 pub fn allow(client: &Client, grant: GrantType, profile: &WireProfile) -> Result<(), Refusal> {
-    let listed = client.grant_types.as_ref().map_or_else(
-        || profile.default_grants().contains(&grant),
-        |grants| grants.contains(&grant),
-    );
+    let listed = client
+        .grant_types
+        .as_ref()
+        .map_or_else(|| profile.default_grants().contains(&grant), |grants| grants.contains(&grant));
     if listed { Ok(()) } else { Err(GRANT_NOT_ALLOWED) }
 }
 

@@ -1,8 +1,9 @@
 //! `password` (RFC 6749 §4.3), with the vendor's overrides (CONTRACT 4.1.4).
 
 use domain::{
-    AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, ChannelCode, Client, Detail, FailureReason, GrantSubject,
-    OAuthErrorCode, PolicyCode, Refusal, RefreshPolicy, SessionLimits, TenantSettings, Timestamp, User, WireProfile,
+    AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, ChannelCode, Client, Detail, FailureReason,
+    GrantSubject, OAuthErrorCode, PolicyCode, RefreshPolicy, Refusal, SessionLimits, TenantSettings,
+    Timestamp, User, WireProfile,
 };
 
 use crate::token::{Mode, TokenRequest, hid_unsupported};
@@ -63,7 +64,11 @@ pub fn channel(
         return Err(failure(FailureReason::DeviceNotValid, policy, "Invalid grant: Device is not valid"));
     }
     if request.hid.mode != Mode::Synchronous {
-        return Err(failure(FailureReason::InvalidMode, policy, "Invalid grant: Invalid mode of the credential"));
+        return Err(failure(
+            FailureReason::InvalidMode,
+            policy,
+            "Invalid grant: Invalid mode of the credential",
+        ));
     }
     Ok(channel.cloned())
 }

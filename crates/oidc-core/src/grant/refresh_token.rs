@@ -1,8 +1,9 @@
 //! `refresh_token` (RFC 6749 §6, RFC 9700 §4.14, DECISIONS 3.4).
 
 use domain::{
-    AuthenticatedClient, AuthorizedGrant, Env, FamilyEnd, OAuthErrorCode, PresentedToken, RefreshFamily, RefreshPolicy,
-    Refusal, Scopes, StoredRefresh, User, UserStatus, WireProfile, Write, refresh::RETRY_WINDOW,
+    AuthenticatedClient, AuthorizedGrant, Env, FamilyEnd, OAuthErrorCode, PresentedToken, RefreshFamily,
+    RefreshPolicy, Refusal, Scopes, StoredRefresh, User, UserStatus, WireProfile, Write,
+    refresh::RETRY_WINDOW,
 };
 
 use crate::token::TokenRequest;
@@ -33,7 +34,10 @@ pub fn resolve(
     env: &Env<'_>,
 ) -> Result<Decision, Refusal> {
     super::allow(client.client(), request.grant.grant_type(), profile)?;
-    let stored = facts.0.filter(|stored| stored.token.digest.matches(&presented.digest)).ok_or_else(|| invalid("unknown"))?;
+    let stored = facts
+        .0
+        .filter(|stored| stored.token.digest.matches(&presented.digest))
+        .ok_or_else(|| invalid("unknown"))?;
     let family = &stored.family;
     if family.client_id != client.client().client_id {
         return Err(invalid("foreign"));
@@ -57,7 +61,9 @@ pub fn resolve(
 fn spent(family: &RefreshFamily, stored: &StoredRefresh, env: &Env<'_>) -> Decision {
     let within = family.rotated_at.is_some_and(|at| !at.plus(RETRY_WINDOW).has_passed(env.now));
     match &family.sealed_answer {
-        Some(answer) if within && family.previous == Some(stored.token.locator) => Decision::Repeat(answer.clone()),
+        Some(answer) if within && family.previous == Some(stored.token.locator) => {
+            Decision::Repeat(answer.clone())
+        }
         _ => Decision::Reused,
     }
 }

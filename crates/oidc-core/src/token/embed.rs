@@ -1,8 +1,8 @@
 //! Drivers for hosts that embed the engine: look up, decide, apply, and again on a conflict, at most three times.
 
 use domain::{
-    Applied, AuditEvent, AuditKind, AuditOutcome, AuthenticatedClient, AuthenticationPolicy, Claims, Env, Fault, Issuer,
-    OAuthErrorCode, Origin, Refusal, Tenant, TokenKind, WireProfile, Write, WriteBatch,
+    Applied, AuditEvent, AuditKind, AuditOutcome, AuthenticatedClient, AuthenticationPolicy, Claims, Env,
+    Fault, Issuer, OAuthErrorCode, Origin, Refusal, Tenant, TokenKind, WireProfile, Write, WriteBatch,
     port::{Apply, PolicyLookup, RefreshLookup, Sealer, SessionLookup, Signer, UserLookup},
     token_text,
 };
@@ -98,7 +98,14 @@ impl Endpoint<'_> {
         let code = &client.client().client_pwd_policy;
         let policy = ports.policy(code)?.unwrap_or_else(|| AuthenticationPolicy::new(code.clone()));
         let settings = &self.tenant.settings;
-        match client_credentials::resolve(client, request, &policy, settings, &issuing.policy.profile, &issuing.env) {
+        match client_credentials::resolve(
+            client,
+            request,
+            &policy,
+            settings,
+            &issuing.policy.profile,
+            &issuing.env,
+        ) {
             Ok(grant) => issuing.fresh(client, request, &grant).map(done),
             Err(refusal) => Ok((Outcome::Refused(refusal), WriteBatch::new())),
         }

@@ -125,7 +125,10 @@ fn context(text: &str) -> Result<Vec<(String, String, bool)>, Refusal> {
             "false" => false,
             _ => return None,
         };
-        let fits = !name.is_empty() && name.len() <= 128 && value.len() <= 1024 && !part.chars().any(char::is_control);
+        let fits = !name.is_empty()
+            && name.len() <= 128
+            && value.len() <= 1024
+            && !part.chars().any(char::is_control);
         fits.then(|| (name.to_owned(), value.to_owned(), flag))
     };
     let parts: Option<Vec<_>> = text.split(' ').filter(|part| !part.is_empty()).map(triplet).collect();
@@ -140,7 +143,8 @@ pub(crate) fn unsupported(reason: &'static str) -> Refusal {
 
 /// `hid_error` 1006: invalid format (CONTRACT 10.2).
 fn format(reason: &'static str) -> Refusal {
-    Refusal::new(OAuthErrorCode::HidError, reason, "Exception occured: :Invalid format").with(Detail::HidError("1006"))
+    Refusal::new(OAuthErrorCode::HidError, reason, "Exception occured: :Invalid format")
+        .with(Detail::HidError("1006"))
 }
 
 #[cfg(test)]
@@ -160,7 +164,10 @@ mod tests {
         assert_eq!(hid.context[0], ("sign1".into(), "12".into(), false));
         assert_eq!(hid.context[1], ("url".into(), "http://x".into(), true));
         for bad in ["x", "a:b", "a:b:maybe", ":v:true"] {
-            assert_eq!(parse(&[("context", bad)], ProfileName::Hid).unwrap_err().detail, Detail::HidError("1006"));
+            assert_eq!(
+                parse(&[("context", bad)], ProfileName::Hid).unwrap_err().detail,
+                Detail::HidError("1006")
+            );
         }
     }
 
@@ -173,7 +180,10 @@ mod tests {
 
     #[test]
     fn device_centric_needs_a_device() {
-        assert_eq!(parse(&[("deviceCentric", "1")], ProfileName::Hid).unwrap_err().reason, "missing_device_id");
+        assert_eq!(
+            parse(&[("deviceCentric", "1")], ProfileName::Hid).unwrap_err().reason,
+            "missing_device_id"
+        );
         let hid = parse(&[("deviceCentric", "1"), ("device_id", "7")], ProfileName::Hid).unwrap();
         assert_eq!(hid.device, Some(DeviceRef::Id(7)));
         assert!(!parse(&[("deviceCentric", "yes")], ProfileName::Hid).unwrap().device_centric);
@@ -182,7 +192,8 @@ mod tests {
 
     #[test]
     fn openid_ignores_them() {
-        let hid = parse(&[("mode", "x"), ("noToken", "1"), ("authType", "AT_X")], ProfileName::Openid).unwrap();
+        let hid =
+            parse(&[("mode", "x"), ("noToken", "1"), ("authType", "AT_X")], ProfileName::Openid).unwrap();
         assert_eq!(hid, HidParameters::default());
     }
 }

@@ -83,7 +83,8 @@ impl Issuing<'_> {
         let spent = stored.token.locator;
         batch.push(match plan.refresh {
             Some((_, successor)) => {
-                let text = serde_json::to_vec(&answer).map_err(|_ignored| Fault::Invariant("claims are JSON"))?;
+                let text =
+                    serde_json::to_vec(&answer).map_err(|_ignored| Fault::Invariant("claims are JSON"))?;
                 let binding = seal_binding(client, request);
                 let sealed_answer = self.sealer.seal(presented.as_bytes(), SEAL_LABEL, &binding, &text)?;
                 Write::RotateRefresh { spent, successor, rotated_at: self.env.now, sealed_answer }

@@ -57,12 +57,14 @@ impl TokenRequest {
             "client_credentials" => GrantRequest::ClientCredentials,
             "password" => password(params, profile)?,
             "refresh_token" => {
-                let token = params.value("refresh_token").ok_or_else(|| missing!(profile, "refresh_token"))?;
+                let token =
+                    params.value("refresh_token").ok_or_else(|| missing!(profile, "refresh_token"))?;
                 GrantRequest::RefreshToken { refresh_token: Secret::new(token.to_owned()) }
             }
             _ => return Err(UNSUPPORTED_GRANT),
         };
-        let scope = params.value("scope").map(|text| Scopes::parse(text, profile.comma_separators).ok_or(BAD_SCOPE));
+        let scope =
+            params.value("scope").map(|text| Scopes::parse(text, profile.comma_separators).ok_or(BAD_SCOPE));
         let scope = scope.transpose()?.filter(|scopes| !scopes.is_empty());
         Ok(Self { grant, scope, hid: HidParameters::parse(params, profile)? })
     }
@@ -109,9 +111,11 @@ mod tests {
 
     #[test]
     fn commas_separate_scopes_in_hid_only() {
-        let hid = parse(&[("grant_type", "client_credentials"), ("scope", "a,b c")], ProfileName::Hid).unwrap();
+        let hid =
+            parse(&[("grant_type", "client_credentials"), ("scope", "a,b c")], ProfileName::Hid).unwrap();
         assert_eq!(hid.scope.unwrap().to_text(), "a b c");
-        let openid = parse(&[("grant_type", "client_credentials"), ("scope", "a,b c")], ProfileName::Openid).unwrap();
+        let openid =
+            parse(&[("grant_type", "client_credentials"), ("scope", "a,b c")], ProfileName::Openid).unwrap();
         assert_eq!(openid.scope.unwrap().to_text(), "a,b c");
     }
 
@@ -133,7 +137,9 @@ mod tests {
 
     #[test]
     fn unknown_grants_are_unsupported() {
-        for grant in ["authorization_code", "implicit", "PASSWORD", "urn:ietf:params:oauth:grant-type:device_code"] {
+        for grant in
+            ["authorization_code", "implicit", "PASSWORD", "urn:ietf:params:oauth:grant-type:device_code"]
+        {
             let refusal = parse(&[("grant_type", grant)], ProfileName::Hid).unwrap_err();
             assert_eq!(refusal.code, OAuthErrorCode::UnsupportedGrantType);
         }

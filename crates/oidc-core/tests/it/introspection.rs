@@ -103,7 +103,9 @@ fn revoking_either_token_ends_the_whole_grant() {
         let form = [("grant_type", "refresh_token"), ("refresh_token", text(&answer, "refresh_token"))];
         let second = world.token(&owner, &form).unwrap();
         revoke(&world, &owner, text(&second, name));
-        for token in [text(&answer, "access_token"), text(&second, "access_token"), text(&second, "refresh_token")] {
+        for token in
+            [text(&answer, "access_token"), text(&second, "access_token"), text(&second, "refresh_token")]
+        {
             assert_eq!(world.introspect(&owner, token)["active"], false, "{name}");
         }
         assert!(world.token(&owner, &[form[0], ("refresh_token", text(&second, "refresh_token"))]).is_err());

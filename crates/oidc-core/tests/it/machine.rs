@@ -40,7 +40,10 @@ fn never_yields_id_token_or_refresh_token_even_with_their_scopes() {
 fn no_token_answers_a_placeholder_and_opens_no_session() {
     let world = World::new(ProfileName::Hid);
     let answer = world.token(&proven(a_client("m2m").build()), &[GRANT, ("noToken", "1")]).unwrap();
-    assert_eq!(serde_json::to_string(&answer).unwrap(), r#"{"access_token":"IA==","token_type":"Bearer","expires_in":0}"#);
+    assert_eq!(
+        serde_json::to_string(&answer).unwrap(),
+        r#"{"access_token":"IA==","token_type":"Bearer","expires_in":0}"#
+    );
     assert_eq!(world.store.session_count(), 0);
     assert_eq!(world.store.audit().len(), 1);
 }
@@ -72,7 +75,11 @@ fn hid_overrides_must_fit_a_machine() {
     let client = proven(a_client("m2m").build());
     assert!(world.token(&client, &[GRANT, ("authType", "AT_SYSLOG"), ("channel", "CH_DIRECT")]).is_ok());
     for pair in [("authType", "AT_CUSTPW"), ("channel", "CH_NONE"), ("device_id", "1"), ("mode", "SIGNING")] {
-        assert_eq!(world.token(&client, &[GRANT, pair]).unwrap_err().code, OAuthErrorCode::HidError, "{pair:?}");
+        assert_eq!(
+            world.token(&client, &[GRANT, pair]).unwrap_err().code,
+            OAuthErrorCode::HidError,
+            "{pair:?}"
+        );
     }
 }
 

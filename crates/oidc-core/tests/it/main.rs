@@ -9,9 +9,9 @@ mod userinfo;
 use std::sync::Arc;
 
 use domain::{
-    AuthMethod, AuthenticatedClient, AuthorizedGrant, Claims, Client, Env, GrantSubject, Issuer, Origin, ProfileName,
-    Refusal, RefreshPolicy, RequestId, SessionLimits, SigningAlg, Tenant, TenantId, TenantName, TenantSettings,
-    Timestamp, Ttl, User, WriteBatch,
+    AuthMethod, AuthenticatedClient, AuthorizedGrant, Claims, Client, Env, GrantSubject, Issuer, Origin,
+    ProfileName, RefreshPolicy, Refusal, RequestId, SessionLimits, SigningAlg, Tenant, TenantId, TenantName,
+    TenantSettings, Timestamp, Ttl, User, WriteBatch,
     port::{Apply as _, Signer},
 };
 use oidc_core::{
@@ -64,7 +64,8 @@ impl World {
     }
 
     fn token(&self, client: &AuthenticatedClient, form: &[(&str, &str)]) -> Result<Claims, Refusal> {
-        let outcome = self.endpoint().token(&mut self.store.clone(), client, &params(form), &origin(), self.env());
+        let outcome =
+            self.endpoint().token(&mut self.store.clone(), client, &params(form), &origin(), self.env());
         match outcome.unwrap() {
             Outcome::Issued(answer) => Ok(answer),
             Outcome::Refused(refusal) => Err(refusal),
@@ -80,7 +81,13 @@ impl World {
     }
 
     /// Signs a user in for `client` with these scopes, as the password grant would.
-    fn sign_in(&self, client: &AuthenticatedClient, user: &User, scope: &str, limits: SessionLimits) -> Claims {
+    fn sign_in(
+        &self,
+        client: &AuthenticatedClient,
+        user: &User,
+        scope: &str,
+        limits: SessionLimits,
+    ) -> Claims {
         let grant = AuthorizedGrant {
             client_id: client.client().client_id.clone(),
             subject: Some(GrantSubject {
@@ -109,8 +116,13 @@ impl World {
             id_token_alg: SigningAlg::RS256,
         };
         let origin = origin();
-        let issuing =
-            Issuing { policy, signer: Some(&self.signer), sealer: &XorSealer, origin: &origin, env: self.env() };
+        let issuing = Issuing {
+            policy,
+            signer: Some(&self.signer),
+            sealer: &XorSealer,
+            origin: &origin,
+            env: self.env(),
+        };
         let issued = issuing.fresh(client, &request, &grant).unwrap();
         self.apply(&issued.batch);
         issued.answer

@@ -21,7 +21,8 @@ fn family() -> Family {
     let client = proven(a_client("app").scopes("openid profile offline_access").build());
     let user = bob(&world);
     let answer = world.sign_in(&client, &user, "openid profile offline_access", HOUR);
-    let (first, access) = (text(&answer, "refresh_token").to_owned(), text(&answer, "access_token").to_owned());
+    let (first, access) =
+        (text(&answer, "refresh_token").to_owned(), text(&answer, "access_token").to_owned());
     Family { world, client, first, access }
 }
 
@@ -105,7 +106,8 @@ fn forge(locator: &[u8]) -> String {
 #[test]
 fn a_narrower_scope_is_granted_and_a_wider_one_refused() {
     let Family { world, client, first, .. } = family();
-    let form = [("grant_type", "refresh_token"), ("refresh_token", first.as_str()), ("scope", "openid email")];
+    let form =
+        [("grant_type", "refresh_token"), ("refresh_token", first.as_str()), ("scope", "openid email")];
     assert_eq!(world.token(&client, &form).unwrap_err().code, OAuthErrorCode::InvalidScope);
     let form = [("grant_type", "refresh_token"), ("refresh_token", first.as_str()), ("scope", "profile")];
     let answer = world.token(&client, &form).unwrap();

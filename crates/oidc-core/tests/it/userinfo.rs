@@ -1,6 +1,8 @@
 //! Userinfo and id_tokens: claims by scope and profile.
 
-use domain::{OAuthErrorCode, ProfileName, ResponseSigning, SigningAlg, TokenKind, port::SessionLookup as _, token_text};
+use domain::{
+    OAuthErrorCode, ProfileName, ResponseSigning, SigningAlg, TokenKind, port::SessionLookup as _, token_text,
+};
 use oidc_core::{discovery, userinfo};
 use testkit::a_client;
 
@@ -48,7 +50,8 @@ fn the_form_is_the_clients_choice_else_the_profiles() {
     let openid = World::new(ProfileName::Openid).tenant.profile();
     assert_eq!(userinfo::form(&client, &hid), ResponseSigning::Signed(SigningAlg::RS256));
     assert_eq!(userinfo::form(&client, &openid), ResponseSigning::Json);
-    let client = a_client("app").with(|c| c.userinfo_signed_response_alg = Some(ResponseSigning::Json)).build();
+    let client =
+        a_client("app").with(|c| c.userinfo_signed_response_alg = Some(ResponseSigning::Json)).build();
     assert_eq!(userinfo::form(&client, &hid), ResponseSigning::Json);
 }
 

@@ -145,12 +145,10 @@ pub(crate) fn append(link: &mut Link, tenant: TenantId, event: &AuditEvent) -> R
 pub(crate) fn page(link: &mut Link, tenant: TenantId, filter: &AuditFilter) -> Result<Vec<AuditRow>> {
     let mut query = scoped(tenant).select(Row::as_select()).limit(filter.limit).into_boxed();
     if let Some(since) = filter.since {
-        query =
-            query.filter(audit_log::segment.ge(segment(since))).filter(audit_log::at.ge(since.millis()));
+        query = query.filter(audit_log::segment.ge(segment(since))).filter(audit_log::at.ge(since.millis()));
     }
     if let Some(until) = filter.until {
-        query =
-            query.filter(audit_log::segment.le(segment(until))).filter(audit_log::at.lt(until.millis()));
+        query = query.filter(audit_log::segment.le(segment(until))).filter(audit_log::at.lt(until.millis()));
     }
     if let Some((segment, id)) = filter.after {
         let segment = i64::from(segment);
@@ -179,13 +177,10 @@ pub(crate) fn next_tenant(link: &mut Link, above: i64) -> Result<Option<i64>> {
         .map_err(on(TABLE, "select"))
 }
 
-/// The key of the `count`th row of a tenant that is older than a segment, or of the last such row.
+/// Removes at most `limit` rows of a tenant, present or past, from segments older than `before`, oldest first.
 pub(crate) fn expire(link: &mut Link, tenant: i64, before: i64, limit: i64) -> Result<usize> {
-    let old = || {
-        audit_log::table
-            .filter(audit_log::tenant_id.eq(tenant))
-            .filter(audit_log::segment.lt(before))
-    };
+    let old =
+        || audit_log::table.filter(audit_log::tenant_id.eq(tenant)).filter(audit_log::segment.lt(before));
     let last: Option<(i64, Vec<u8>)> = old()
         .select((audit_log::segment, audit_log::id))
         .order((audit_log::segment, audit_log::id))
@@ -194,9 +189,7 @@ pub(crate) fn expire(link: &mut Link, tenant: i64, before: i64, limit: i64) -> R
         .map_err(on(TABLE, "select"))?
         .pop();
     let Some((segment, id)) = last else { return Ok(0) };
-    let up_to = audit_log::segment
-        .lt(segment)
-        .or(audit_log::segment.eq(segment).and(audit_log::id.le(id)));
+    let up_to = audit_log::segment.lt(segment).or(audit_log::segment.eq(segment).and(audit_log::id.le(id)));
     diesel::delete(old().filter(up_to)).execute(link.write()).map_err(on(TABLE, "delete"))
 }
 

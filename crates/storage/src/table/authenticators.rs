@@ -3,7 +3,8 @@
 use diesel::prelude::*;
 use domain::port::PasswordHash;
 use domain::{
-    Authenticator, AuthenticatorStatus, PasswordCredential, PolicyCode, Statistics, TenantId, Timestamp, UserId,
+    Authenticator, AuthenticatorStatus, PasswordCredential, PolicyCode, Statistics, TenantId, Timestamp,
+    UserId,
 };
 
 use super::{from_json, instant, millis, to_json, unchanged};
@@ -129,9 +130,13 @@ pub(crate) type Which<'a> = (UserId, &'a PolicyCode);
 
 #[diesel::dsl::auto_type(no_type_alias)]
 fn this<'a>(tenant: TenantId, user: UserId, policy: &'a PolicyCode) -> _ {
+    let number: i64 = tenant.number();
     let user: i64 = user.number();
     let policy: &'a str = policy.as_str();
-    scoped(tenant).filter(authenticators::user_id.eq(user)).filter(authenticators::policy.eq(policy))
+    authenticators::table
+        .filter(authenticators::tenant_id.eq(number))
+        .filter(authenticators::user_id.eq(user))
+        .filter(authenticators::policy.eq(policy))
 }
 
 pub(crate) fn one(
@@ -183,11 +188,10 @@ pub(crate) fn succeed(
 ) -> Result<()> {
     let locked = millis(seen.locked_at);
     let (uses, password_uses) = seen.uses.unwrap_or_default();
-    let same_uses =
-        authenticators::uses.eq(uses).and(authenticators::password_uses.eq(password_uses)).or(seen
-            .uses
-            .is_none()
-            .into_sql::<diesel::sql_types::Bool>());
+    let same_uses = authenticators::uses
+        .eq(uses)
+        .and(authenticators::password_uses.eq(password_uses))
+        .or(seen.uses.is_none().into_sql::<diesel::sql_types::Bool>());
     let row = this(tenant, user, policy)
         .filter(authenticators::status.eq(AuthenticatorStatus::Enabled.as_str()))
         .filter(authenticators::password_version.eq(seen.version))
@@ -229,10 +233,9 @@ fn store_rehash(
 /// What a failure assumes, and what it makes of it.
 pub(crate) struct Failed {
     pub(crate) version: i64,
-    pub(crate) seen_failed: i64,
-    pub(crate) seen_locked_at: Option<Timestamp>,
-    pub(crate) failed: i64,
-    pub(crate) locked_at: Option<Timestamp>,
+    /// Failures in a row, and since when it is locked: as seen, and from now on.
+    pub(crate) seen: (i64, Option<Timestamp>),
+    pub(crate) now: (i64, Option<Timestamp>),
     pub(crate) at: Timestamp,
 }
 
@@ -243,15 +246,16 @@ pub(crate) fn fail(
     (user, policy): Which<'_>,
     failed: &Failed,
 ) -> Result<()> {
-    let locked = millis(failed.seen_locked_at);
+    let (seen, now) = (failed.seen, failed.now);
+    let locked = millis(seen.1);
     let row = this(tenant, user, policy)
         .filter(authenticators::password_version.eq(failed.version))
-        .filter(authenticators::consecutive_failed.eq(failed.seen_failed))
+        .filter(authenticators::consecutive_failed.eq(seen.0))
         .filter(unchanged!(authenticators::locked_at, locked));
     let rows = diesel::update(row)
         .set((
-            authenticators::locked_at.eq(millis(failed.locked_at)),
-            authenticators::consecutive_failed.eq(failed.failed),
+            authenticators::locked_at.eq(millis(now.1)),
+            authenticators::consecutive_failed.eq(now.0),
             authenticators::consecutive_success.eq(0_i64),
             authenticators::total_failed.eq(authenticators::total_failed + 1),
             authenticators::last_unsuccessful.eq(failed.at.millis()),
@@ -288,17 +292,16 @@ pub(crate) fn set_password(
     valid_until: Timestamp,
 ) -> Result<()> {
     let before = password.version.saturating_sub(1);
-    let rows =
-        diesel::update(this(tenant, user, policy).filter(authenticators::password_version.eq(before)))
-            .set((
-                authenticators::password_hash.eq(password.hash.as_phc()),
-                authenticators::password_version.eq(password.version),
-                authenticators::password_uses.eq(password.uses),
-                authenticators::password_history.eq(history(password)?),
-                authenticators::valid_until.eq(valid_until.millis()),
-            ))
-            .execute(link.write())
-            .map_err(on(TABLE, "update"))?;
+    let rows = diesel::update(this(tenant, user, policy).filter(authenticators::password_version.eq(before)))
+        .set((
+            authenticators::password_hash.eq(password.hash.as_phc()),
+            authenticators::password_version.eq(password.version),
+            authenticators::password_uses.eq(password.uses),
+            authenticators::password_history.eq(history(password)?),
+            authenticators::valid_until.eq(valid_until.millis()),
+        ))
+        .execute(link.write())
+        .map_err(on(TABLE, "update"))?;
     require(rows)
 }
 
@@ -315,8 +318,5 @@ pub(crate) fn reset(link: &mut Link, tenant: TenantId, (user, policy): Which<'_>
 }
 
 pub(crate) fn remove(link: &mut Link, tenant: TenantId, (user, policy): Which<'_>) -> Result<()> {
-    diesel::delete(this(tenant, user, policy))
-        .execute(link.write())
-        .map(drop)
-        .map_err(on(TABLE, "delete"))
+    diesel::delete(this(tenant, user, policy)).execute(link.write()).map(drop).map_err(on(TABLE, "delete"))
 }

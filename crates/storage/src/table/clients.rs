@@ -96,7 +96,8 @@ pub(crate) fn insert(
             clients::tenant_id.eq(tenant.number()),
             clients::client_id.eq(client.client_id.as_str()),
             clients::doc.eq(to_json(client)?),
-            clients::secret_generated.eq(secrets.generated.as_ref().map(|digest| digest.as_bytes().as_slice())),
+            clients::secret_generated
+                .eq(secrets.generated.as_ref().map(|digest| digest.as_bytes().as_slice())),
             clients::secret_chosen.eq(secrets.chosen.as_ref().map(PasswordHash::as_phc)),
         ))
         .execute(link.write())
@@ -120,7 +121,8 @@ pub(crate) fn set_secrets(
 ) -> Result<()> {
     let rows = diesel::update(scoped(tenant).filter(clients::client_id.eq(id.as_str())))
         .set((
-            clients::secret_generated.eq(secrets.generated.as_ref().map(|digest| digest.as_bytes().as_slice())),
+            clients::secret_generated
+                .eq(secrets.generated.as_ref().map(|digest| digest.as_bytes().as_slice())),
             clients::secret_chosen.eq(secrets.chosen.as_ref().map(PasswordHash::as_phc)),
         ))
         .execute(link.write())

@@ -11,9 +11,9 @@ use crate::failure::{Result, sound};
 #[serde(default)]
 pub(super) struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_name: Option<String>,
+    pub(super) user_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    subject_id: Option<SubjectId>,
+    pub(super) subject_id: Option<SubjectId>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) audience: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

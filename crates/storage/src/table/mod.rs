@@ -22,9 +22,7 @@ use crate::failure::{Failure, Result, sound};
 /// what was seen, so that it is prepared once.
 macro_rules! unchanged {
     ($column:expr, $seen:expr) => {
-        $column
-            .eq($seen)
-            .or($column.is_null().and($seen.is_none().into_sql::<diesel::sql_types::Bool>()))
+        $column.eq($seen).or($column.is_null().and($seen.is_none().into_sql::<diesel::sql_types::Bool>()))
     };
 }
 use unchanged;

@@ -28,27 +28,10 @@ diesel::table! {
     }
 }
 
-#[derive(Insertable)]
+#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions, treat_none_as_default_value = false)]
-struct NewRow<'a> {
-    tenant_id: i64,
-    locator: &'a [u8],
-    digest: &'a [u8],
-    client_id: &'a str,
-    user_id: Option<i64>,
-    scopes: String,
-    issued_at: i64,
-    expires_at: i64,
-    inactivity: Option<i64>,
-    touched_at: i64,
-    auth_time: i64,
-    family: Option<&'a [u8]>,
-    facts: Option<String>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = sessions)]
 struct Row {
+    tenant_id: i64,
     locator: Vec<u8>,
     digest: Vec<u8>,
     client_id: String,
@@ -115,11 +98,11 @@ pub(crate) fn insert(link: &mut Link, tenant: TenantId, session: &Session) -> Re
         context: session.context.clone(),
         ..Facts::default()
     };
-    let row = NewRow {
+    let row = Row {
         tenant_id: tenant.number(),
-        locator: blob(&session.locator),
-        digest: session.digest.as_bytes(),
-        client_id: session.client_id.as_str(),
+        locator: blob(&session.locator).to_vec(),
+        digest: session.digest.as_bytes().to_vec(),
+        client_id: session.client_id.as_str().to_owned(),
         user_id: session.subject.as_ref().map(|subject| subject.user_id.number()),
         scopes: session.scopes.to_text(),
         issued_at: session.issued_at.millis(),
@@ -127,7 +110,7 @@ pub(crate) fn insert(link: &mut Link, tenant: TenantId, session: &Session) -> Re
         inactivity: session.inactivity.map(Ttl::millis),
         touched_at: session.touched_at.millis(),
         auth_time: session.auth_time.millis(),
-        family: session.family.as_ref().map(blob),
+        family: session.family.as_ref().map(|family| blob(family).to_vec()),
         facts: facts.about(session.subject.as_ref()).stored()?,
     };
     diesel::insert_into(sessions::table)

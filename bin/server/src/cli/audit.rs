@@ -1,0 +1,133 @@
+//! `countersign audit`: prints the audit log of a tenant.
+
+use std::collections::VecDeque;
+
+use domain::{TenantName, Timestamp};
+use serde_json::json;
+use storage::{AuditFilter, AuditRow};
+
+use super::{CliError, ConfigArg};
+use crate::{setup::Setup, tenant_file::date};
+
+/// Rows per read.
+const PAGE: i64 = 1000;
+
+/// Which rows to print, and how.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the configuration is.
+    #[command(flatten)]
+    config: ConfigArg,
+    /// What to print.
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which rows to print, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Which {
+    /// The tenant.
+    #[arg(long, value_parser = super::init::tenant_name)]
+    pub tenant: TenantName,
+    /// From this instant on (RFC 3339).
+    #[arg(long, value_parser = instant)]
+    pub since: Option<Timestamp>,
+    /// Until before this instant (RFC 3339).
+    #[arg(long, value_parser = instant)]
+    pub until: Option<Timestamp>,
+    /// The newest so many rows.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// One client only.
+    #[arg(long)]
+    pub client: Option<String>,
+    /// One user only, by log-in name.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints it.
+///
+/// # Errors
+/// [`CliError`].
+pub fn run(args: Args) -> Result<Vec<String>, CliError> {
+    rows(&args.config.open()?, &args.which)
+}
+
+/// A line for each row, oldest first.
+///
+/// # Errors
+/// [`CliError::Other`] when there is no such tenant.
+pub fn rows(setup: &Setup, which: &Which) -> Result<Vec<String>, CliError> {
+    let tenant = super::keys::named(setup, &which.tenant)?;
+    let store = setup.database.tenant(tenant.id);
+    let limit = usize::try_from(which.limit).unwrap_or(usize::MAX);
+    let page = AuditFilter { since: which.since, until: which.until, after: None, newest: true, limit: PAGE };
+    let line = if which.json { json_line } else { text_line };
+    if which.client.is_none() && which.user.is_none() {
+        let newest = AuditFilter { limit: i64::from(which.limit), ..page };
+        return Ok(store.audit(&newest)?.iter().map(line).collect());
+    }
+    // Storage does not search by client or user: read on, and keep the newest that fit.
+    let mut page = AuditFilter { newest: false, ..page };
+    let mut found = VecDeque::new();
+    loop {
+        let rows = store.audit(&page)?;
+        let Some(last) = rows.last() else { break };
+        page.after = Some((last.segment, last.id));
+        for row in rows.iter().filter(|row| concerns(row, which)) {
+            found.push_back(line(row));
+            if found.len() > limit {
+                found.pop_front();
+            }
+        }
+    }
+    Ok(found.into())
+}
+
+fn concerns(row: &AuditRow, which: &Which) -> bool {
+    let same = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
+    same(&which.client, &row.client_id) && same(&which.user, &row.user_name)
+}
+
+/// Values came from outside: control characters are written as escapes, so that none reaches a terminal.
+fn text_line(row: &AuditRow) -> String {
+    let mut line = format!("{}  {}  {}", date::text(row.at), row.kind, row.outcome);
+    for (name, value) in [
+        ("reason", Some(&row.reason)),
+        ("client", row.client_id.as_ref()),
+        ("user", row.user_name.as_ref()),
+        ("source", row.source.as_ref()),
+        ("request", Some(&row.request_id)),
+        ("detail", Some(&row.detail)),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            let quoted = value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"' || c == '\\');
+            let value = if quoted { format!("{value:?}") } else { value.clone() };
+            line.push_str(&format!("  {name}={value}"));
+        }
+    }
+    line
+}
+
+fn json_line(row: &AuditRow) -> String {
+    json!({
+        "at": date::text(row.at),
+        "kind": row.kind,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "client_id": row.client_id,
+        "user_name": row.user_name,
+        "source": row.source,
+        "request_id": row.request_id,
+        "detail": row.detail,
+    })
+    .to_string()
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    date::parse(text).ok_or_else(|| "must be an RFC 3339 date-time such as 2026-01-31T00:00:00Z".to_owned())
+}

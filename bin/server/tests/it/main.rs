@@ -1,0 +1,21 @@
+//! Black-box tests over real HTTP.
+
+mod support;
+
+mod bad_input;
+mod client_authentication;
+mod cli;
+mod config_docs;
+mod cors;
+mod discovery;
+mod expiry_and_keys;
+mod introspection;
+mod isolation;
+mod lockout;
+mod openid_client;
+mod openid_profile;
+mod operations;
+mod refresh;
+mod seed_000;
+mod seed_003;
+mod userinfo;

@@ -1,0 +1,81 @@
+//! Listeners, health, metrics, logs, shutdown, restart.
+
+use super::support::{Ask as _, Demo, acme_m2m, http};
+
+#[test]
+fn health_readiness_and_metrics_are_on_the_management_listener_only() {
+    let demo = Demo::start();
+    demo.acme_machine();
+    for path in ["healthz", "readyz", "metrics"] {
+        assert_eq!(http().get(format!("{}/{path}", demo.management)).said().status, 200);
+        assert_eq!(http().get(format!("{}/{path}", demo.url)).said().status, 404);
+    }
+    let metrics = http().get(format!("{}/metrics", demo.management)).said().text;
+    for wanted in [
+        "countersign_requests_total{outcome=\"success\",route=\"token\"} 1",
+        "countersign_request_seconds_bucket{route=\"token\"",
+        "countersign_sql_statements_per_request_sum{kind=\"write\",route=\"token\"} 2",
+        "countersign_storage{what=",
+        "countersign_lane_wait_seconds_bucket",
+        "countersign_cache_total",
+    ] {
+        assert!(metrics.contains(wanted), "{wanted} in {metrics}");
+    }
+}
+
+#[test]
+fn the_second_client_credentials_request_reads_nothing_and_writes_two_rows() {
+    let demo = Demo::start();
+    let reads = || {
+        let metrics = http().get(format!("{}/metrics", demo.management)).said().text;
+        let name = "countersign_sql_statements_per_request_sum{kind=\"read\",route=\"token\"} ";
+        metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned()
+    };
+    demo.acme_machine();
+    let after_one = reads();
+    demo.acme_machine();
+    assert_eq!(reads(), after_one);
+}
+
+#[test]
+fn told_tokens_survive_kill_9_and_sigterm_ends_cleanly() {
+    let demo = Demo::start();
+    let first = demo.bob("openid offline_access");
+    let machine = demo.acme_machine();
+    let data = demo.kill();
+    let mut demo = Demo::start_in(data, &[]);
+    for token in [&first["access_token"], &first["refresh_token"], &machine["access_token"]] {
+        let form = [("token", token.as_str().unwrap())];
+        let client = super::support::acme_legacy(http().post(demo.acme("introspect"))).form(&form).json_ok();
+        let machine = acme_m2m(http().post(demo.acme("introspect"))).form(&form).json_ok();
+        assert!(client["active"] == true || machine["active"] == true);
+    }
+    assert_eq!(demo.terminate(), Some(0));
+}
+
+#[test]
+fn the_demo_prints_addresses_and_three_curl_lines_that_work() {
+    let demo = Demo::start();
+    let lines: Vec<&String> = demo.printed.iter().filter(|line| line.trim_start().starts_with("curl ")).collect();
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        let out = std::process::Command::new("sh").args(["-c", &format!("{line} -sS -w '%{{http_code}}'")]).output().unwrap();
+        assert!(String::from_utf8_lossy(&out.stdout).ends_with("200"), "{line}: {out:?}");
+    }
+}
+
+#[test]
+fn every_answer_of_a_refusal_has_error_and_description() {
+    let demo = Demo::start();
+    for said in [
+        http().post(demo.acme("token")).said(),
+        http().get(demo.acme("token")).said(),
+        http().get(demo.acme("userinfo")).said(),
+        http().get(format!("{}/idp/nobody/authn/jwks", demo.url)).said(),
+        http().get(format!("{}/", demo.url)).said(),
+    ] {
+        assert!(said.status >= 400);
+        let body = said.json();
+        assert!(body["error"].is_string() && body["error_description"].is_string(), "{body}");
+    }
+}

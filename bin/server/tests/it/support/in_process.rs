@@ -1,0 +1,92 @@
+//! The server in-process: real HTTP and real storage under a clock that tests move.
+
+use std::sync::{Arc, mpsc};
+
+use countersign_server::{
+    clock::Clock,
+    config::{Config, RawConfig},
+    server::Bound,
+    setup::Setup,
+    tenant_file::{self, ApplyOptions},
+};
+use domain::{Timestamp, Ttl};
+use storage::Database;
+use tempfile::TempDir;
+use testkit::ManualClock;
+
+struct TestClock(ManualClock);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+/// A server that serves until the test's process ends.
+pub struct Server {
+    pub url: String,
+    pub management: String,
+    pub clock: ManualClock,
+    pub setup: Setup,
+    pub data: TempDir,
+}
+
+impl Server {
+    /// Serves the tenants of these files.
+    pub fn start(tenants: &[&str]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", data.path().join("test.sqlite3").display());
+        let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
+        let config = config(&url);
+        let setup = setup(&config, &clock);
+        for text in tenants {
+            tenant_file::apply(&setup, text, ApplyOptions { dry_run: false, prune: false }).unwrap();
+        }
+        Self::serve(config, setup, clock, data)
+    }
+
+    fn serve(config: Config, setup: Setup, clock: ManualClock, data: TempDir) -> Self {
+        let bound = Bound::bind(&config).unwrap();
+        let (url, management) =
+            (format!("http://{}", bound.public_address), format!("http://{}", bound.management_address));
+        let (sender, started) = mpsc::channel();
+        let (served, issuer) = (setup.clone(), url.clone());
+        std::thread::spawn(move || {
+            let started = move || sender.send(()).unwrap();
+            actix_web::rt::System::new().block_on(bound.serve(config, served, issuer, started)).unwrap();
+        });
+        started.recv().unwrap();
+        Self { url, management, clock, setup, data }
+    }
+
+    pub fn tenant(&self, name: &str, endpoint: &str) -> String {
+        format!("{}/idp/{name}/authn/{endpoint}", self.url)
+    }
+
+    pub fn later(&self, secs: i64) {
+        self.clock.advance(Ttl::from_secs(secs));
+    }
+}
+
+pub fn config(url: &str) -> Config {
+    let mut raw = RawConfig::default();
+    raw.server.listen = "127.0.0.1:0".to_owned();
+    raw.server.workers = 1;
+    raw.management.listen = "127.0.0.1:0".to_owned();
+    raw.database.url = url.to_owned();
+    raw.security.master_key = Some("ab".repeat(32));
+    raw.security.argon2.memory_kib = 512;
+    raw.security.argon2.iterations = 1;
+    raw.jobs.expiry_interval_ms = 50;
+    raw.jobs.revision_interval_ms = 50;
+    raw.jobs.key_interval = 1;
+    Config::check(raw).unwrap()
+}
+
+pub fn setup(config: &Config, clock: &ManualClock) -> Setup {
+    let database = Database::create(&config.raw.database.storage()).unwrap();
+    database.migrate().unwrap();
+    let mut setup = Setup::with(database, &config.raw.security).unwrap();
+    setup.clock = Arc::new(TestClock(clock.clone()));
+    setup
+}

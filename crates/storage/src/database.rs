@@ -1,0 +1,211 @@
+//! An open database.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use domain::{Fault, TenantId};
+
+use crate::commit::Committer;
+use crate::config::{DatabaseConfig, OpenError, Target};
+use crate::counters::{Counters, Meter};
+use crate::dialect::Role;
+use crate::failure::{Failure, Result, trouble};
+use crate::link::{Link, transact};
+use crate::manager::{Connector, LogErrors, Manager};
+use crate::schema::{self, SchemaState};
+use crate::system::SystemStore;
+use crate::tenant::TenantStore;
+
+/// How long an administrator's change or a sweep waits for its turn and its end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// An open database. Clones are the same one.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    connector: Arc<Connector>,
+    pool: r2d2::Pool<Manager>,
+    committer: Committer,
+}
+
+impl Database {
+    /// Opens what exists. Neither a file nor a schema is created.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the URL is not understood, the file is missing, the driver cannot connect, or a setting
+    /// that durability rests on (WAL, `synchronous=FULL`, foreign keys) does not take.
+    pub fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
+        let target = Target::parse(&config.url)?;
+        if let Target::File(path) = &target
+            && !path.is_file()
+        {
+            return Err(OpenError::Missing(path.clone()));
+        }
+        let meter = Arc::new(Meter::default());
+        let connector = Arc::new(Connector::new(target, config.statement_timeout, meter));
+        check(&connector)?;
+        let pool = r2d2::Pool::builder()
+            .max_size(config.max_connections.max(1))
+            .min_idle(Some(1))
+            .connection_timeout(config.acquire_timeout)
+            .error_handler(Box::new(LogErrors))
+            .build_unchecked(Manager(Arc::clone(&connector)));
+        let committer = Committer::start(&connector, config.commit_queue, config.commit_batch)
+            .map_err(OpenError::Thread)?;
+        Ok(Self(Arc::new(Inner { connector, pool, committer })))
+    }
+
+    /// As [`Database::open`], but a missing SQLite file is created first, readable for its owner only. The schema
+    /// is left to [`Database::migrate`].
+    ///
+    /// # Errors
+    /// As [`Database::open`], and [`OpenError::Create`].
+    pub fn create(config: &DatabaseConfig) -> Result<Self, OpenError> {
+        if let Target::File(path) = Target::parse(&config.url)? {
+            create_file(&path).map_err(|source| OpenError::Create { path, source })?;
+        }
+        Self::open(config)
+    }
+
+    /// How the schema stands to what this program knows. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] and [`Fault::Busy`].
+    pub fn schema(&self) -> Result<SchemaState, Fault> {
+        self.read(schema::state)
+    }
+
+    /// Brings the schema up to date, and tells the names of the migrations that were applied. Several processes
+    /// may do so at once: one does it, the others wait.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`]; a schema newer than this program is refused and left alone.
+    pub fn migrate(&self) -> Result<Vec<String>, Fault> {
+        let mut link = self.0.connector.connect(Role::Writer)?;
+        Ok(schema::migrate(&mut link)?)
+    }
+
+    /// The only door to a tenant's data.
+    pub fn tenant(&self, tenant: TenantId) -> TenantStore {
+        TenantStore::new(self.clone(), tenant)
+    }
+
+    /// What spans tenants.
+    pub fn system(&self) -> SystemStore {
+        SystemStore::new(self.clone())
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when it does not, [`Fault::Busy`] when no connection is free.
+    pub fn ping(&self) -> Result<(), Fault> {
+        self.read(|link| {
+            link.db().ping().map_err(|error| Failure::Trouble(trouble("connection", "ping", &error)))
+        })
+    }
+
+    /// What has been done since it was opened.
+    pub fn counters(&self) -> Counters {
+        self.0.connector.meter.read_out(self.0.committer.waiting())
+    }
+
+    /// Takes no more writes, finishes those that wait, and folds SQLite's log into its file. Lookups go on.
+    pub fn shut_down(&self) {
+        self.0.committer.shut_down();
+    }
+
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.0.committer
+    }
+
+    /// Reads over a pooled connection, which is given back at once. If it had died, another one is tried.
+    pub(crate) fn read<T>(&self, work: impl Fn(&mut Link) -> Result<T>) -> Result<T, Fault> {
+        match self.pooled(&work) {
+            Err(Failure::Trouble(trouble)) if trouble.lost => Ok(self.pooled(&work)?),
+            done => Ok(done?),
+        }
+    }
+
+    fn pooled<T>(&self, work: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
+        let mut link = self.0.pool.get().map_err(|_timeout| self.no_connection())?;
+        let done = work(&mut link);
+        match &done {
+            Err(Failure::Trouble(trouble)) if trouble.lost => self.0.connector.lost(&mut link),
+            // Cheap, and it takes no chances with a connection in a state that nobody thought of.
+            Err(Failure::Trouble(_)) => link.discard(),
+            _ => {}
+        }
+        done
+    }
+
+    /// The pool does not say whether all its connections were in use or none could be opened.
+    fn no_connection(&self) -> Failure {
+        let last_error =
+            self.0.connector.last_error().map(|trouble| crate::failure::Trouble { lost: false, ..trouble });
+        last_error.map_or(Failure::Fault(Fault::Busy("the connection pool")), Failure::Trouble)
+    }
+
+    /// Does `work` in a transaction of its own: on SQLite in the committer's thread, for there is one writer; on
+    /// PostgreSQL in this one.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Link) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if !self.0.connector.target.has_single_writer() {
+            return self.pooled(|link| {
+                transact(link, |link| {
+                    link.db().be_patient().map_err(|error| trouble("transaction", "set", &error))?;
+                    work(link)
+                })
+            });
+        }
+        let (answer, answered) = mpsc::sync_channel(1);
+        let task = Box::new(move |link: Result<&mut Link, crate::failure::Trouble>| {
+            let done = link.map_err(Failure::from).and_then(|link| transact(link, work));
+            // Whoever asked may have given up.
+            drop(answer.send(done));
+        });
+        if !self.0.committer.run(task) {
+            return Err(Failure::Fault(Fault::Busy("the commit queue")));
+        }
+        match answered.recv_timeout(PATIENCE) {
+            Ok(done) => done,
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Fault(Fault::Crashed)),
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::Fault(unanswered())),
+        }
+    }
+}
+
+/// The committer is alive but slow; what was asked may still be done.
+pub(crate) fn unanswered() -> Fault {
+    Fault::Storage {
+        table: "transaction",
+        operation: "commit",
+        message: "no answer in time; it may still be done".to_owned(),
+    }
+}
+
+/// Connects once, so that the driver's own words are heard, and looks at the settings.
+fn check(connector: &Connector) -> Result<(), OpenError> {
+    let mut link = connector.connect(Role::Writer).map_err(|trouble| OpenError::Connect(trouble.message))?;
+    let settings = link.db().settings().map_err(|error| OpenError::Connect(error.to_string()))?;
+    for (name, wanted, found) in settings {
+        if found != wanted {
+            return Err(OpenError::Setting { name, wanted, found });
+        }
+    }
+    Ok(())
+}
+
+fn create_file(path: &std::path::Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        opened => opened.map(drop),
+    }
+}

@@ -1,0 +1,183 @@
+//! What spans tenants: their administration, and expiry.
+
+use domain::{Fault, Tenant, TenantId, TenantName, TenantSettings, Timestamp};
+
+use crate::database::Database;
+use crate::dialect::Expiry;
+use crate::failure::{Failure, Result};
+use crate::link::Link;
+use crate::table::{audit_log, refresh, sessions, tenants};
+
+/// How often a sweep that lost to a concurrent transaction is tried.
+const ATTEMPTS: u32 = 3;
+
+const SESSIONS: Expiry = Expiry {
+    table: "sessions",
+    key: "tenant_id, locator",
+    source: "sessions",
+    due: "sessions.expires_at <= $1",
+};
+/// Tokens end with their family, and so need no index of their own for it.
+const TOKENS: Expiry = Expiry {
+    table: "refresh_tokens",
+    key: "tenant_id, locator",
+    source: "refresh_families JOIN refresh_tokens ON refresh_tokens.tenant_id = refresh_families.tenant_id \
+             AND refresh_tokens.family = refresh_families.locator",
+    due: "refresh_families.expires_at <= $1",
+};
+const FAMILIES: Expiry = Expiry {
+    table: "refresh_families",
+    key: "tenant_id, locator",
+    source: "refresh_families",
+    due: "refresh_families.expires_at <= $1",
+};
+const SOURCES: Expiry = Expiry {
+    table: "source_failures",
+    key: "tenant_id, client_id, source",
+    source: "source_failures",
+    due: "source_failures.expires_at <= $1",
+};
+
+/// What a sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Sessions.
+    pub sessions: u64,
+    /// Refresh tokens.
+    pub refresh_tokens: u64,
+    /// Refresh families.
+    pub refresh_families: u64,
+    /// Counters of failures.
+    pub source_failures: u64,
+    /// Whether there may be more to remove now.
+    pub more: bool,
+}
+
+/// What spans tenants. Cheap to clone.
+#[derive(Clone)]
+pub struct SystemStore {
+    database: Database,
+}
+
+impl SystemStore {
+    pub(crate) const fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// All tenants, by name.
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn tenants(&self) -> Result<Vec<Tenant>, Fault> {
+        self.database.read(tenants::all)
+    }
+
+    /// A tenant by its name.
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn tenant_named(&self, name: &TenantName) -> Result<Option<Tenant>, Fault> {
+        self.database.read(|link| tenants::named(link, name))
+    }
+
+    /// Creates a tenant at revision 1; `None` when the name is taken.
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn tenant_insert(
+        &self,
+        name: &TenantName,
+        settings: &TenantSettings,
+    ) -> Result<Option<Tenant>, Fault> {
+        let (name, settings) = (name.clone(), settings.clone());
+        match self.database.write(move |link| tenants::insert(link, &name, &settings)) {
+            Ok(tenant) => Ok(Some(tenant)),
+            Err(Failure::Conflict) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Removes a tenant with everything in it but its audit log; removing what is gone does nothing.
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn tenant_remove(&self, tenant: TenantId) -> Result<(), Fault> {
+        let remove = move |link: &mut Link| {
+            // By key first: what references clients and users has no index for it.
+            sessions::clear(link, tenant)?;
+            refresh::clear(link, tenant)?;
+            tenants::remove(link, tenant)
+        };
+        Ok(self.database.write(remove)?)
+    }
+
+    /// Each tenant's revision. A node that sees it grow drops what it has cached (DECISIONS 5.7).
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn revisions(&self) -> Result<Vec<(TenantId, TenantName, i64)>, Fault> {
+        self.database.read(tenants::revisions)
+    }
+
+    /// Removes at most `batch` rows of each kind that have expired by `now`, in one short transaction. A family
+    /// goes once its tokens are gone.
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn expire(&self, now: Timestamp, batch: i64) -> Result<Expired, Fault> {
+        let batch = batch.max(1);
+        self.repeat(move |link| sweep(link, now, batch))
+    }
+
+    /// Removes at most `batch` rows of the audit log from segments (`yyyymm`) older than `before_segment`, and
+    /// tells how many. The present month cannot be removed.
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn expire_audit(&self, before_segment: i32, batch: i64) -> Result<u64, Fault> {
+        let batch = batch.max(1);
+        self.repeat(move |link| sweep_audit(link, i64::from(before_segment), batch))
+    }
+
+    fn repeat<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Link) -> Result<T> + Clone + Send + 'static,
+    ) -> Result<T, Fault> {
+        for _ in 0..ATTEMPTS {
+            match self.database.write(work.clone()) {
+                Err(Failure::Conflict) => {}
+                done => return Ok(done?),
+            }
+        }
+        Err(Fault::Contended(ATTEMPTS))
+    }
+}
+
+fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
+    let mut more = false;
+    let mut some = |link: &mut Link, expiry: &Expiry| -> Result<u64> {
+        let removed = link.write().delete_some(expiry, now.millis(), batch)?;
+        let removed = u64::try_from(removed).unwrap_or(u64::MAX);
+        more |= i64::try_from(removed).is_ok_and(|removed| removed >= batch);
+        Ok(removed)
+    };
+    let sessions = some(link, &SESSIONS)?;
+    let source_failures = some(link, &SOURCES)?;
+    let refresh_tokens = some(link, &TOKENS)?;
+    let tokens_left = i64::try_from(refresh_tokens).is_ok_and(|removed| removed >= batch);
+    // Families take their tokens with them: with all those that are left, it would be a long transaction.
+    let refresh_families = if tokens_left { 0 } else { some(link, &FAMILIES)? };
+    Ok(Expired { sessions, refresh_tokens, refresh_families, source_failures, more })
+}
+
+fn sweep_audit(link: &mut Link, before: i64, batch: i64) -> Result<u64> {
+    let mut removed = 0;
+    let mut tenant = i64::MIN;
+    while removed < batch {
+        let Some(next) = audit_log::next_tenant(link, tenant)? else { break };
+        let some = audit_log::expire(link, next, before, batch.saturating_sub(removed))?;
+        removed = removed.saturating_add(i64::try_from(some).unwrap_or(i64::MAX));
+        tenant = next;
+    }
+    Ok(u64::try_from(removed).unwrap_or_default())
+}

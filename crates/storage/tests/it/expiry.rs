@@ -1,0 +1,111 @@
+//! Expiry, in small batches.
+
+use domain::port::{Apply, RefreshLookup};
+use domain::{Applied, SourceFailures, Timestamp, Write, WriteBatch};
+use storage::{Expired, TenantStore};
+use testkit::{client_id, source};
+
+use crate::records::{CLIENT, NOW, family, fresh, insert, later, locator, seed, session, token};
+use crate::support::{Fixture, both};
+
+both!(
+    sessions_go_in_batches_when_they_have_expired,
+    families_go_after_their_tokens,
+    failures_of_sources_go,
+    two_nodes_may_expire_at_once,
+);
+
+fn commit(store: &TenantStore, writes: Vec<Write>) {
+    assert_eq!(store.clone().apply(&WriteBatch { writes }).expect("an answer"), Applied::Committed);
+}
+
+fn expire(fixture: &Fixture, now: Timestamp, batch: i64) -> Expired {
+    fixture.database.system().expire(now, batch).expect("an answer")
+}
+
+fn sessions_go_in_batches_when_they_have_expired(fixture: &Fixture) {
+    for name in ["one", "two"] {
+        let (_, store) = fixture.tenant(name);
+        seed(&store);
+        for _ in 0..12 {
+            commit(&store, vec![insert(fresh())]);
+        }
+        let mut lives = session(fresh());
+        lives.expires_at = later(3601);
+        commit(&store, vec![Write::InsertSession(Box::new(lives))]);
+    }
+    assert_eq!(expire(fixture, later(3599), 10), Expired::default());
+    for left in [16, 6] {
+        let removed = expire(fixture, later(3600), 10);
+        assert_eq!(removed, Expired { sessions: 10, more: true, ..Expired::default() });
+        assert_eq!(fixture.raw().count("sessions"), left);
+    }
+    assert_eq!(expire(fixture, later(3600), 10), Expired { sessions: 4, ..Expired::default() });
+    assert_eq!(fixture.raw().count("sessions"), 2);
+}
+
+fn families_go_after_their_tokens(fixture: &Fixture) {
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let [f, g] = [fresh(), fresh()];
+    let live = fresh();
+    let mut spent = fresh();
+    commit(&store, vec![family(f, spent, later(60)), family(g, live, later(61))]);
+    for _ in 0..6 {
+        let next = fresh();
+        let rotation = Write::RotateRefresh {
+            spent: locator(spent),
+            successor: token(f, next, later(60)),
+            rotated_at: NOW,
+            sealed_answer: Vec::new(),
+        };
+        commit(&store, vec![rotation]);
+        spent = next;
+    }
+    let removed = expire(fixture, later(60), 4);
+    assert_eq!(removed, Expired { refresh_tokens: 4, more: true, ..Expired::default() });
+    let removed = expire(fixture, later(60), 4);
+    assert_eq!(removed, Expired { refresh_tokens: 3, refresh_families: 1, ..Expired::default() });
+    assert!(store.clone().refresh(&locator(spent)).expect("an answer").is_none());
+    assert!(store.clone().refresh(&locator(live)).expect("an answer").is_some());
+}
+
+fn failures_of_sources_go(fixture: &Fixture) {
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    for (address, expires_at) in [("192.0.2.1", later(10)), ("192.0.2.2", later(11))] {
+        let now = SourceFailures { consecutive: 1, locked_until: None, expires_at };
+        let failed =
+            Write::SourceFailed { client_id: client_id(CLIENT), source: source(address), seen: None, now };
+        commit(&store, vec![failed]);
+    }
+    assert_eq!(expire(fixture, later(10), 10), Expired { source_failures: 1, ..Expired::default() });
+    assert_eq!(fixture.raw().texts("SELECT source AS found FROM source_failures"), ["192.0.2.2"]);
+}
+
+fn two_nodes_may_expire_at_once(fixture: &Fixture) {
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    for _ in 0..40 {
+        commit(&store, vec![insert(fresh())]);
+    }
+    let node = fixture.node();
+    let sweep = |database: &storage::Database| {
+        let mut removed = 0;
+        loop {
+            let some = database.system().expire(later(3600), 5).expect("an answer");
+            removed += some.sessions;
+            if !some.more {
+                return removed;
+            }
+        }
+    };
+    let (one, two) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| sweep(&node));
+        let two = sweep(&fixture.database);
+        (one.join().expect("it ends"), two)
+    });
+    // A node leaves to the other what the other is removing.
+    assert_eq!(one + two, 40);
+    assert_eq!(fixture.raw().count("sessions"), 0);
+}

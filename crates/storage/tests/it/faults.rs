@@ -1,0 +1,129 @@
+//! When the database cannot: a precise fault, never a false success, and it goes on afterwards.
+
+use std::time::Duration;
+
+use domain::port::SessionLookup;
+use domain::{Applied, Fault};
+
+use crate::records::{audit, fresh, insert, locator, seed};
+use crate::support::{Fixture, answer, both, hold_up, submit};
+
+both!(
+    a_lock_held_too_long_is_a_fault_and_passes,
+    a_failing_statement_fails_its_batch_alone,
+    a_failed_commit_fails_every_batch_in_it,
+);
+
+fn a_lock_held_too_long_is_a_fault_and_passes(fixture: &Fixture) {
+    let fixture = fixture.like(|config| config.statement_timeout = Duration::from_millis(100));
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let mut raw = fixture.raw();
+    let (lock, words) = if fixture.is_server {
+        ("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE", "canceling statement due to")
+    } else {
+        ("BEGIN IMMEDIATE", "database is locked")
+    };
+    raw.run(lock).expect("the lock");
+    let n = fresh();
+    let fault = answer(&submit(&store, vec![insert(n)])).expect_err("the lock holds");
+    assert!(fault.starts_with("storage failed: ") && fault.contains(words), "{fault}");
+    raw.run("ROLLBACK").expect("the lock goes");
+    assert!(store.clone().session(&locator(n)).expect("an answer").is_none());
+    assert_eq!(answer(&submit(&store, vec![insert(n)])), Ok(Applied::Committed));
+}
+
+/// Makes any row of the audit log whose detail is `bad` fail, at once or at COMMIT.
+fn break_the_log(fixture: &Fixture, at_commit: bool) {
+    let sql = match (fixture.is_server, at_commit) {
+        (true, at_commit) => {
+            let kind = if at_commit {
+                "CREATE CONSTRAINT TRIGGER broken AFTER INSERT ON audit_log DEFERRABLE INITIALLY DEFERRED"
+            } else {
+                "CREATE TRIGGER broken BEFORE INSERT ON audit_log"
+            };
+            format!(
+                "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF NEW.detail = 'bad' THEN RAISE EXCEPTION 'the disk is on fire'; END IF; RETURN NEW; END $$; \
+                 {kind} FOR EACH ROW EXECUTE FUNCTION broken()"
+            )
+        }
+        (false, false) => "CREATE TRIGGER broken BEFORE INSERT ON audit_log WHEN NEW.detail = 'bad' \
+                           BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END"
+            .to_owned(),
+        (false, true) => {
+            "CREATE TABLE lost (id INTEGER REFERENCES tenants (id) DEFERRABLE INITIALLY DEFERRED); \
+                          CREATE TRIGGER broken BEFORE INSERT ON audit_log WHEN NEW.detail = 'bad' \
+                          BEGIN INSERT INTO lost VALUES (-1); END"
+                .to_owned()
+        }
+    };
+    fixture.raw().run(&sql).expect("the trigger");
+}
+
+fn bad() -> domain::Write {
+    match audit() {
+        domain::Write::Audit(mut event) => {
+            event.detail = "bad".to_owned();
+            domain::Write::Audit(event)
+        }
+        other => other,
+    }
+}
+
+fn a_failing_statement_fails_its_batch_alone(fixture: &Fixture) {
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    break_the_log(fixture, false);
+    let held = hold_up(fixture, &store);
+    let [a, b, c] = [fresh(), fresh(), fresh()];
+    let told = [
+        submit(&store, vec![insert(a), audit()]),
+        submit(&store, vec![insert(b), bad()]),
+        submit(&store, vec![insert(c), audit()]),
+    ];
+    drop(held);
+    let [one, two, three] = told.map(|told| answer(&told));
+    assert_eq!([one, three], [Ok(Applied::Committed), Ok(Applied::Committed)]);
+    assert_eq!(two, Err("storage failed: insert on audit_log: the disk is on fire".to_owned()));
+    let there = [a, b, c].map(|n| store.clone().session(&locator(n)).expect("an answer").is_some());
+    assert_eq!(there, [true, false, true]);
+}
+
+fn a_failed_commit_fails_every_batch_in_it(fixture: &Fixture) {
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    break_the_log(fixture, true);
+    let held = hold_up(fixture, &store);
+    let [a, b] = [fresh(), fresh()];
+    let told = [submit(&store, vec![insert(a)]), submit(&store, vec![insert(b), bad()])];
+    drop(held);
+    for told in told {
+        let fault = answer(&told).expect_err("the commit fails");
+        assert!(fault.starts_with("storage failed: commit on transaction: "), "{fault}");
+    }
+    assert_eq!(fixture.raw().count("sessions"), 0);
+    assert_eq!(answer(&submit(&store, vec![insert(a)])), Ok(Applied::Committed), "the committer goes on");
+}
+
+#[test]
+fn a_database_file_that_is_no_database_is_a_fault() {
+    let fixture = Fixture::sqlite();
+    let (tenant, _) = fixture.tenant("acme");
+    let file = fixture.file();
+    std::fs::write(file.with_file_name("other"), "This is not a database, and long enough to be sure of it.")
+        .expect("a file");
+    let mut config = fixture.config.clone();
+    config.url = config.url.replace("/db", "/other");
+    let error = storage::Database::open(&config).err().expect("a refusal").to_string();
+    assert!(error.contains("file is not a database"), "{error}");
+    assert!(fixture.database.tenant(tenant.id).keys().is_ok());
+}
+
+#[test]
+fn without_a_schema_lookups_are_faults_that_name_the_table() {
+    let fixture = Fixture::bare_sqlite(|_| ());
+    let fault = fixture.database.system().tenants().expect_err("no table");
+    assert!(matches!(fault, Fault::Storage { table: "tenants", operation: "select", .. }), "{fault}");
+    assert!(fault.to_string().contains("no such table"), "{fault}");
+}
