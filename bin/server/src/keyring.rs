@@ -5,8 +5,8 @@
 //! several nodes win.
 
 use domain::{
-    AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, Env, Fault, SigningAlg, SigningKeyRecord, Tenant,
-    TenantId, TenantName, TenantSettings, Timestamp, Ttl,
+    AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, Env, Fault, SigningAlg, SigningKeyRecord,
+    Tenant, TenantId, TenantName, TenantSettings, Timestamp, Ttl,
 };
 use jose::{MasterKey, NewKey, generate_key};
 
@@ -197,7 +197,8 @@ pub fn carry_out(
         let (writes, line) = writes(setup, tenant, &keys, (&step, now))?;
         let env = Env { now, entropy: setup.entropy.as_ref() };
         let origin = setup.operator_origin()?;
-        let event = AuditEvent::new(&env, &origin, AuditKind::KeyChange, AuditOutcome::Success, step.label())?;
+        let event =
+            AuditEvent::new(&env, &origin, AuditKind::KeyChange, AuditOutcome::Success, step.label())?;
         if store.change(writes, vec![event.detail(line.clone())])? == Applied::Committed {
             lines.push(line);
         }
@@ -242,11 +243,17 @@ fn writes(
             let subject_cn = tenant.name.as_str();
             let new = NewKey { alg: *alg, kid: &kid, tenant: tenant.id, subject_cn, now, active_from: *at };
             let key = generate_key(&new, &setup.master)?;
-            let line = format!("key {kid} ({}) is published and takes over from {old} at {}", alg.as_str(), text(*at));
+            let line = format!(
+                "key {kid} ({}) is published and takes over from {old} at {}",
+                alg.as_str(),
+                text(*at)
+            );
             // The old key's precondition first: whoever loses has inserted nothing.
             (vec![supersede(old, *at), AdminWrite::InsertKey(Box::new(key))], line)
         }
-        KeyStep::Withdraw { kid, at } => (vec![supersede(kid, *at)], format!("key {kid} signs until {}", text(*at))),
+        KeyStep::Withdraw { kid, at } => {
+            (vec![supersede(kid, *at)], format!("key {kid} signs until {}", text(*at)))
+        }
         KeyStep::Remove(kid) => (vec![AdminWrite::RemoveKey(kid.clone())], format!("key {kid} is removed")),
     })
 }

@@ -14,7 +14,7 @@ const PAGE: i64 = 1000;
 
 /// Which rows to print, and how.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Where the configuration is.
     #[command(flatten)]
     config: ConfigArg,
@@ -25,7 +25,7 @@ pub struct Args {
 
 /// Which rows to print, and how.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Which {
+pub(super) struct Which {
     /// The tenant.
     #[arg(long, value_parser = super::init::tenant_name)]
     pub tenant: TenantName,
@@ -53,7 +53,7 @@ pub struct Which {
 ///
 /// # Errors
 /// [`CliError`].
-pub fn run(args: Args) -> Result<Vec<String>, CliError> {
+pub(super) fn run(args: Args) -> Result<Vec<String>, CliError> {
     rows(&args.config.open()?, &args.which)
 }
 
@@ -61,7 +61,7 @@ pub fn run(args: Args) -> Result<Vec<String>, CliError> {
 ///
 /// # Errors
 /// [`CliError::Other`] when there is no such tenant.
-pub fn rows(setup: &Setup, which: &Which) -> Result<Vec<String>, CliError> {
+pub(super) fn rows(setup: &Setup, which: &Which) -> Result<Vec<String>, CliError> {
     let tenant = super::keys::named(setup, &which.tenant)?;
     let store = setup.database.tenant(tenant.id);
     let limit = usize::try_from(which.limit).unwrap_or(usize::MAX);
@@ -105,7 +105,8 @@ fn text_line(row: &AuditRow) -> String {
         ("detail", Some(&row.detail)),
     ] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            let quoted = value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"' || c == '\\');
+            let quoted =
+                value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"' || c == '\\');
             let value = if quoted { format!("{value:?}") } else { value.clone() };
             line.push_str(&format!("  {name}={value}"));
         }

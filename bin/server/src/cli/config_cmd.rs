@@ -7,7 +7,7 @@ use crate::setup::SetupError;
 
 /// What to do with the configuration.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Say whether it can be used. The database is not opened.
     Check(ConfigArg),
     /// Print what holds (defaults, file and environment together), without secrets.
@@ -18,7 +18,7 @@ pub enum Command {
 ///
 /// # Errors
 /// [`CliError`].
-pub fn run(command: Command) -> Result<Vec<String>, CliError> {
+pub(super) fn run(command: Command) -> Result<Vec<String>, CliError> {
     match command {
         Command::Check(arg) => check(&arg),
         Command::Print(arg) => print(&arg),

@@ -22,26 +22,26 @@ const TENANTS: [(&str, &str); 2] = [
 
 /// What the command line says.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Where the database and the master key live.
     #[arg(long, default_value = "./data")]
-    pub data_dir: PathBuf,
+    data_dir: PathBuf,
     /// Public address; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:8080")]
-    pub listen: String,
+    listen: String,
     /// Management address; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:9090")]
-    pub management_listen: String,
+    management_listen: String,
     /// What issuers begin with; by default the address that was bound.
     #[arg(long)]
-    pub public_url: Option<String>,
+    public_url: Option<String>,
 }
 
 /// Serves the demo until it is told to stop.
 ///
 /// # Errors
 /// [`CliError`].
-pub fn run(args: Args) -> Result<(), CliError> {
+pub(super) fn run(args: Args) -> Result<(), CliError> {
     let mut raw = RawConfig::read(None)?;
     raw.server.listen = args.listen;
     raw.server.public_url = args.public_url;

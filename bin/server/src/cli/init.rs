@@ -15,7 +15,7 @@ use crate::{
 
 /// What the command line says.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Where it shall live.
     #[command(flatten)]
     place: Place,
@@ -49,7 +49,7 @@ struct Place {
 ///
 /// # Errors
 /// [`CliError`]; what exists already is never touched.
-pub fn run(args: Args) -> Result<Vec<String>, CliError> {
+pub(super) fn run(args: Args) -> Result<Vec<String>, CliError> {
     let mut lines = Vec::new();
     let file = match (&args.place.data_dir, &args.place.config) {
         (Some(dir), _) => data_dir(dir, &args.public_url, &mut lines)?,
@@ -68,12 +68,14 @@ pub fn run(args: Args) -> Result<Vec<String>, CliError> {
 
 /// Makes directory, master key and configuration; gives the configuration's path.
 fn data_dir(dir: &Path, public_url: &str, lines: &mut Vec<String>) -> Result<PathBuf, CliError> {
-    let dir = std::path::absolute(dir).map_err(|error| CliError::Other(format!("{}: {error}", dir.display())))?;
+    let dir =
+        std::path::absolute(dir).map_err(|error| CliError::Other(format!("{}: {error}", dir.display())))?;
     let (file, key, database) =
         (dir.join("countersign.toml"), dir.join("master.key"), dir.join("countersign.sqlite3"));
     for path in [&file, &key, &database] {
         if path.exists() {
-            let text = format!("{} exists: there is an installation already, and it is left alone", path.display());
+            let text =
+                format!("{} exists: there is an installation already, and it is left alone", path.display());
             return Err(CliError::Other(text));
         }
     }

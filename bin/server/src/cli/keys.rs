@@ -7,7 +7,7 @@ use crate::{keyring, setup::Setup, tenant_file::date};
 
 /// What to do with signing keys.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Print the keys and where they stand in their lives.
     List {
         /// Where the configuration is.
@@ -35,7 +35,7 @@ pub enum Command {
 ///
 /// # Errors
 /// [`CliError`].
-pub fn run(command: Command) -> Result<Vec<String>, CliError> {
+pub(super) fn run(command: Command) -> Result<Vec<String>, CliError> {
     match command {
         Command::List { config, tenant } => list(&config.open()?, tenant.as_ref()),
         Command::Rotate { config, tenant, alg } => rotate(&config.open()?, &tenant, alg),
@@ -46,7 +46,7 @@ pub fn run(command: Command) -> Result<Vec<String>, CliError> {
 ///
 /// # Errors
 /// [`CliError::Other`] when there is no such tenant.
-pub fn list(setup: &Setup, tenant: Option<&TenantName>) -> Result<Vec<String>, CliError> {
+pub(super) fn list(setup: &Setup, tenant: Option<&TenantName>) -> Result<Vec<String>, CliError> {
     let tenants = match tenant {
         Some(name) => vec![named(setup, name)?],
         None => setup.database.system().tenants()?,
@@ -64,7 +64,11 @@ pub fn list(setup: &Setup, tenant: Option<&TenantName>) -> Result<Vec<String>, C
 ///
 /// # Errors
 /// [`CliError::Other`] when there is no such tenant or algorithm, or successors are pending already.
-pub fn rotate(setup: &Setup, tenant: &TenantName, alg: Option<SigningAlg>) -> Result<Vec<String>, CliError> {
+pub(super) fn rotate(
+    setup: &Setup,
+    tenant: &TenantName,
+    alg: Option<SigningAlg>,
+) -> Result<Vec<String>, CliError> {
     let tenant = named(setup, tenant)?;
     let (keys, now) = (setup.database.tenant(tenant.id).keys()?, setup.clock.now());
     let steps = keyring::rotate_now(&keys, &tenant.settings, alg, now);

@@ -9,7 +9,7 @@ use crate::{config::Config, setup::SetupError};
 ///
 /// # Errors
 /// [`CliError`]; a schema that is newer than this program is refused and left alone.
-pub fn run(config: &Config) -> Result<Vec<String>, CliError> {
+pub(super) fn run(config: &Config) -> Result<Vec<String>, CliError> {
     let database = Database::open(&config.raw.database.storage())
         .map_err(|error| SetupError::Open(error.to_string()))?;
     let names = database.migrate()?;

@@ -1,15 +1,15 @@
 //! The command line.
 
-pub mod audit;
-pub mod config_cmd;
-pub mod demo;
-pub mod init;
-pub mod keys;
-pub mod migrate;
+mod audit;
+mod config_cmd;
+mod demo;
+mod init;
+mod keys;
+mod migrate;
 pub mod output;
 pub mod private_file;
-pub mod serve;
-pub mod tenant;
+mod serve;
+mod tenant;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -7,7 +7,7 @@ use crate::{config::Config, config::ConfigError, server::Bound, setup::Setup, te
 ///
 /// # Errors
 /// [`CliError`].
-pub fn run(config: Config) -> Result<(), CliError> {
+pub(super) fn run(config: Config) -> Result<(), CliError> {
     let public_url = config.public_url.clone().ok_or_else(|| {
         ConfigError::value("server.public_url", "is required by `serve`, such as https://id.example")
     })?;

@@ -9,7 +9,7 @@ use crate::tenant_file::{self, ApplyOptions, Report};
 
 /// What to do with a tenant.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make the stored tenant what a file says, and print the difference.
     Apply {
         /// Where the configuration is.
@@ -39,7 +39,7 @@ pub enum Command {
 ///
 /// # Errors
 /// [`CliError`].
-pub fn run(command: Command) -> Result<Vec<String>, CliError> {
+pub(super) fn run(command: Command) -> Result<Vec<String>, CliError> {
     match command {
         Command::Apply { config, file, dry_run, prune } => {
             let report = tenant_file::apply_file(&config.open()?, &file, ApplyOptions { dry_run, prune })?;

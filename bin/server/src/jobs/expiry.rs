@@ -7,7 +7,7 @@ use domain::Timestamp;
 use crate::app::App;
 
 /// Expires for ever: at once again while something is left over, else after the interval.
-pub async fn run(app: Arc<App>) {
+pub(super) async fn run(app: Arc<App>) {
     let jobs = &app.config.raw.jobs;
     let mut ticker = super::ticker(Duration::from_millis(jobs.expiry_interval_ms));
     loop {

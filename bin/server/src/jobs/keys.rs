@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{app::App, keyring, setup::Setup};
 
 /// Looks at every tenant's keys, for ever.
-pub async fn run(app: Arc<App>, setup: Setup) {
+pub(super) async fn run(app: Arc<App>, setup: Setup) {
     let mut ticker = super::ticker(Duration::from_secs(app.config.raw.jobs.key_interval));
     loop {
         ticker.tick().await;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::app::App;
 
 /// Compares the cached tenants' revisions with the stored ones, for ever.
-pub async fn run(app: Arc<App>) {
+pub(super) async fn run(app: Arc<App>) {
     let mut ticker = super::ticker(Duration::from_millis(app.config.raw.jobs.revision_interval_ms));
     loop {
         ticker.tick().await;

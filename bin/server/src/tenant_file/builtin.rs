@@ -1,9 +1,6 @@
 //! The policies that every tenant has (CONTRACT 7.1, 7.2).
 
-use domain::{
-    AuthenticationPolicy, PasswordConstraints, PolicyCode, ProfileName,
-    policy::CharacterRange,
-};
+use domain::{AuthenticationPolicy, PasswordConstraints, PolicyCode, ProfileName, policy::CharacterRange};
 
 /// The policy of client secrets.
 pub(super) const CLIENT_SECRETS: &str = "AT_SYSLOG";

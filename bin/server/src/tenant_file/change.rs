@@ -1,6 +1,9 @@
 //! What applying a file would change, as values and as lines for people.
 
-use domain::{AuthenticationPolicy, AuditKind, Authenticator, Client, ClientId, PolicyCode, SigningAlg, TenantName, TenantSettings, User, UserId};
+use domain::{
+    AuditKind, AuthenticationPolicy, Authenticator, Client, ClientId, PolicyCode, SigningAlg, TenantName,
+    TenantSettings, User, UserId,
+};
 
 use super::check::{DesiredAuthenticator, DesiredUser, NewSecret};
 
@@ -60,9 +63,9 @@ impl Change {
     pub(super) const fn client(&self) -> Option<&ClientId> {
         match self {
             Self::AddClient { client, .. } | Self::UpdateClient { client, .. } => Some(&client.client_id),
-            Self::RemoveClient(id) | Self::AddClientSecret { client_id: id, .. } | Self::ForgetClientSecrets(id) => {
-                Some(id)
-            }
+            Self::RemoveClient(id)
+            | Self::AddClientSecret { client_id: id, .. }
+            | Self::ForgetClientSecrets(id) => Some(id),
             _ => None,
         }
     }
@@ -118,9 +121,13 @@ impl Change {
             Self::UpdateAuthenticator { user_name, authenticator: one, keys } => {
                 of(authenticator(user_name, &one.policy), keys.join(", "))
             }
-            Self::AddAuthenticator { user_name, authenticator: one, .. } => authenticator(user_name, &one.policy.code),
+            Self::AddAuthenticator { user_name, authenticator: one, .. } => {
+                authenticator(user_name, &one.policy.code)
+            }
             Self::AddUser(user) => added(user),
-            Self::UpdateClient { client, keys } => of(format!("client {}", client.client_id), keys.join(", ")),
+            Self::UpdateClient { client, keys } => {
+                of(format!("client {}", client.client_id), keys.join(", "))
+            }
             Self::AddClient { client, .. } => format!("client {}", client.client_id),
             Self::AddClientSecret { client_id, .. } => format!("client {client_id}: first secret"),
             Self::ForgetClientSecrets(id) => format!("client {id}: no secret any more"),

@@ -2,8 +2,8 @@
 
 use authenticators::enrol;
 use domain::{
-    AdminWrite, AuditEvent, AuditOutcome, Authenticator, ClientId, ClientSecrets, Env, Fault,
-    Origin, Secret, SigningKeyRecord, SubjectId, Tenant, Timestamp, User, UserId, encoding, machine_secret,
+    AdminWrite, AuditEvent, AuditOutcome, Authenticator, ClientId, ClientSecrets, Env, Fault, Origin, Secret,
+    SigningKeyRecord, SubjectId, Tenant, Timestamp, User, UserId, encoding, machine_secret,
     port::{KeyedDigest as _, SecretHasher as _},
 };
 
@@ -105,7 +105,9 @@ impl Hand<'_> {
                 valid_from: authenticator.valid_from,
                 valid_until: authenticator.valid_until,
             },
-            Change::AddAuthenticator { user, authenticator, .. } => self.authenticator(user, *authenticator)?,
+            Change::AddAuthenticator { user, authenticator, .. } => {
+                self.authenticator(user, *authenticator)?
+            }
             Change::AddUser(user) => return self.user(*user),
             Change::UpdateClient { client, .. } => AdminWrite::UpdateClient(client),
             Change::AddClient { client, secret } => {

@@ -18,7 +18,12 @@ use crate::keyring;
 ///
 /// # Errors
 /// [`Fault::Inconsistent`] when a stored policy cannot be written as a file has it.
-pub(super) fn plan(desired: Desired, stored: &Stored, prune: bool, now: Timestamp) -> Result<Vec<Change>, Fault> {
+pub(super) fn plan(
+    desired: Desired,
+    stored: &Stored,
+    prune: bool,
+    now: Timestamp,
+) -> Result<Vec<Change>, Fault> {
     let mut plan = Plan::default();
     let removed = if prune { Removed::of(&desired, stored) } else { Removed::default() };
     plan.first.extend(tenant(&desired, stored));
@@ -40,7 +45,8 @@ fn tenant(desired: &Desired, stored: &Stored) -> Option<Change> {
     let Some(tenant) = &stored.tenant else { return Some(Change::AddTenant(name)) };
     (tenant.settings != desired.settings).then(|| {
         let profile = (tenant.settings.profile != desired.settings.profile).then(|| "profile".to_owned());
-        let keys = written::differing(&written::settings(&tenant.settings), &written::settings(&desired.settings));
+        let keys =
+            written::differing(&written::settings(&tenant.settings), &written::settings(&desired.settings));
         let keys = profile.into_iter().chain(keys).collect();
         Change::PutSettings { name, settings: Box::new(desired.settings.clone()), keys }
     })
@@ -85,9 +91,10 @@ impl Removed {
         };
         let clients = stored.clients.keys().filter(|id| !clients.contains(id));
         let built_in = builtin::policies(desired.settings.profile);
-        let policies = stored.policies.keys().filter(|code| {
-            !policies.contains(code) && !built_in.iter().any(|policy| policy.code == **code)
-        });
+        let policies = stored
+            .policies
+            .keys()
+            .filter(|code| !policies.contains(code) && !built_in.iter().any(|policy| policy.code == **code));
         Self {
             first: gone.map(user).chain(clients.cloned().map(Change::RemoveClient)).collect(),
             last: policies.cloned().map(Change::RemovePolicy).collect(),
@@ -135,7 +142,8 @@ impl Plan {
             self.changed.push(Change::UpdateUser { user, keys });
         }
         if prune {
-            let named = |one: &&Authenticator| desired.authenticators.iter().any(|d| d.policy.code == one.policy);
+            let named =
+                |one: &&Authenticator| desired.authenticators.iter().any(|d| d.policy.code == one.policy);
             for one in old.authenticators.values().filter(|one| !named(one)) {
                 self.first.push(Change::RemoveAuthenticator {
                     user: one.user_id,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    AuthenticationPolicy, Authenticator, ClientId, Fault, PolicyCode, SigningKeyRecord, Tenant, TenantName, User,
-    port::StoredClient,
+    AuthenticationPolicy, Authenticator, ClientId, Fault, PolicyCode, SigningKeyRecord, Tenant, TenantName,
+    User, port::StoredClient,
 };
 use storage::{Database, TenantStore};
 

@@ -1,8 +1,8 @@
 //! Stored values as the file writes them: for exports, and to name what differs.
 
 use domain::{
-    AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, Fault, Permission, SigningKeyRecord, TenantSettings, Ttl,
-    User, UserStatus, encoding,
+    AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, Fault, Permission, SigningKeyRecord,
+    TenantSettings, Ttl, User, UserStatus, encoding,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -60,7 +60,11 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         hid_client_pwd_policy: Some(client.client_pwd_policy.as_str().to_owned()),
         hid_user_authn_policy: client.user_authn_policy.as_ref().map(|code| code.as_str().to_owned()),
         hid_user_channel: client.user_channel.as_ref().map(|code| code.as_str().to_owned()),
-        hid_client_authentication_constraints: client.allowed_sources.iter().map(ToString::to_string).collect(),
+        hid_client_authentication_constraints: client
+            .allowed_sources
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         id_token_signed_response_alg: Some(client.id_token_signed_response_alg),
         userinfo_signed_response_alg: client.userinfo_signed_response_alg,
         introspection_signed_response_alg: Some(client.introspection_signed_response_alg),

@@ -37,12 +37,12 @@ fn a_new_installation_is_made_once_and_serves() {
     let printed = ok(dir.path(), &["config", "print", "--config", "data/countersign.toml"]);
     let key = std::fs::read_to_string(dir.path().join("data/master.key")).unwrap();
     assert!(!printed.contains(key.trim()));
-    let keys = ok(dir.path(), &["keys", "list", "bank", "--config", "data/countersign.toml"]);
+    let keys = ok(dir.path(), &["keys", "list", "--tenant", "bank", "--config", "data/countersign.toml"]);
     assert!(keys.contains("RS256") && keys.contains("active"), "{keys}");
-    ok(dir.path(), &["keys", "rotate", "bank", "--config", "data/countersign.toml"]);
-    let keys = ok(dir.path(), &["keys", "list", "bank", "--config", "data/countersign.toml"]);
+    ok(dir.path(), &["keys", "rotate", "--tenant", "bank", "--config", "data/countersign.toml"]);
+    let keys = ok(dir.path(), &["keys", "list", "--tenant", "bank", "--config", "data/countersign.toml"]);
     assert!(keys.contains("pre-published"), "{keys}");
-    let audit = ok(dir.path(), &["audit", "bank", "--config", "data/countersign.toml"]);
+    let audit = ok(dir.path(), &["audit", "--tenant", "bank", "--config", "data/countersign.toml"]);
     assert!(audit.contains("key_change"), "{audit}");
 }
 

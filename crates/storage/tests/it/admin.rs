@@ -113,7 +113,7 @@ fn a_user_name_with_nul_is_nobody(fixture: &Fixture) {
     let (_, mut store) = fixture.tenant("acme");
     seed(&store);
     assert!(store.user_by_name("bob\0").expect("an answer").is_none());
-    let user = a_user("nul\0").build();
+    let user = a_user("nul").with(|user| user.user_name.push('\0')).build();
     assert!(store.change(vec![AdminWrite::InsertUser(Box::new(user))], Vec::new()).is_err());
     assert_eq!(store.users(None, 10).expect("an answer").len(), 1);
 }

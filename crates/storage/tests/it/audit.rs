@@ -118,7 +118,7 @@ fn only_past_months_expire_and_in_batches(fixture: &Fixture) {
     let stores = ["one", "two"].map(|name| fixture.tenant(name).1);
     for store in &stores {
         append(store, (1..=5).map(|n| event(n, Timestamp::from_secs(0))));
-        append(store, [event(6, later(-1)), event(7, NOW)]);
+        append(store, [event(6, NOW.minus(domain::Ttl::from_secs(1))), event(7, NOW)]);
     }
     let system = fixture.database.system();
     assert_eq!(system.expire_audit(197_001, 100).expect("an answer"), 0);

@@ -33,7 +33,7 @@ fn is_there(store: &TenantStore, n: u32) -> bool {
 fn neighbours_in_a_group_do_not_share_a_conflict(fixture: &Fixture) {
     let (_, store) = fixture.tenant("acme");
     seed(&store);
-    let [f, t, spare] = [fresh(), fresh(), fresh()];
+    let [f, t, spare, unknown] = [fresh(), fresh(), fresh(), fresh()];
     assert_eq!(answer(&submit(&store, vec![family(f, t, later(60))])), COMMITTED);
     let [a, b, c, d, log] = [fresh(), fresh(), fresh(), fresh(), fresh()];
     let before = fixture.database.counters();
@@ -46,7 +46,7 @@ fn neighbours_in_a_group_do_not_share_a_conflict(fixture: &Fixture) {
         // Fails at its first.
         vec![insert(a)],
         vec![insert(c), audit()],
-        vec![Write::RequireRefresh { family: locator(f), current: locator(spare) }, insert(d)],
+        vec![Write::RequireRefresh { family: locator(f), current: locator(unknown) }, insert(d)],
         vec![insert(d), taken()],
         vec![rotate(f, t, spare), audit()],
     ];

@@ -13,7 +13,11 @@ use crate::tenant_file::{
     problem::{Place, Problems},
 };
 
-pub(super) fn check(user: &UserDoc, scene: Scene<'_>, problems: &mut Problems<'_>) -> Vec<DesiredAuthenticator> {
+pub(super) fn check(
+    user: &UserDoc,
+    scene: Scene<'_>,
+    problems: &mut Problems<'_>,
+) -> Vec<DesiredAuthenticator> {
     let mut named = BTreeSet::new();
     let mut found = Vec::new();
     for doc in &user.authenticators {
@@ -41,7 +45,11 @@ const fn status(status: StatusDoc) -> AuthenticatorStatus {
     }
 }
 
-fn dates(doc: &AuthenticatorDoc, place: &Place, problems: &mut Problems<'_>) -> (Option<Timestamp>, Option<Timestamp>) {
+fn dates(
+    doc: &AuthenticatorDoc,
+    place: &Place,
+    problems: &mut Problems<'_>,
+) -> (Option<Timestamp>, Option<Timestamp>) {
     let mut at = |value: Option<&DateDoc>, key| {
         let read = value.and_then(date::read);
         let text = "must be an RFC 3339 date-time with an offset, such as 2026-01-31T00:00:00Z";
@@ -81,7 +89,8 @@ fn password(
         let read = secrets::from_file(path, scene.around);
         (read.map_err(|error| problems.add(place, "password_file", error)).ok()?, "password_file")
     } else {
-        let text = "is needed (or password_file, or password_hash), because the authenticator does not exist yet";
+        let text =
+            "is needed (or password_file, or password_hash), because the authenticator does not exist yet";
         problems.add(place, "password", text);
         return None;
     };

@@ -35,15 +35,30 @@ pub(super) fn check(
     found
 }
 
-fn client(doc: &mut ClientDoc, scene: Scene<'_>, place: &Place, problems: &mut Problems<'_>) -> Option<Client> {
+fn client(
+    doc: &mut ClientDoc,
+    scene: Scene<'_>,
+    place: &Place,
+    problems: &mut Problems<'_>,
+) -> Option<Client> {
     let client_id = ClientId::parse(&doc.client_id);
-    problems.check(client_id.is_some(), place, "client_id", "must have 1 to 255 bytes and no control characters");
+    problems.check(
+        client_id.is_some(),
+        place,
+        "client_id",
+        "must have 1 to 255 bytes and no control characters",
+    );
     let scopes = Scopes::try_from(doc.scopes.clone());
-    let scopes = scopes.map_err(|problem| problems.add(place, "scopes", format!("{problem}, or there are too many")));
-    let mut policy = |code: &str, key| scene.policy(code, place, key, problems).map(|policy| policy.code.clone());
-    let own: Option<PolicyCode> =
-        policy(doc.hid_client_pwd_policy.as_deref().unwrap_or(builtin::CLIENT_SECRETS), "hid_client_pwd_policy");
-    let of_users = doc.hid_user_authn_policy.as_deref().and_then(|code| policy(code, "hid_user_authn_policy"));
+    let scopes =
+        scopes.map_err(|problem| problems.add(place, "scopes", format!("{problem}, or there are too many")));
+    let mut policy =
+        |code: &str, key| scene.policy(code, place, key, problems).map(|policy| policy.code.clone());
+    let own: Option<PolicyCode> = policy(
+        doc.hid_client_pwd_policy.as_deref().unwrap_or(builtin::CLIENT_SECRETS),
+        "hid_client_pwd_policy",
+    );
+    let of_users =
+        doc.hid_user_authn_policy.as_deref().and_then(|code| policy(code, "hid_user_authn_policy"));
     let (auth_methods, preferred) = methods(doc, place, problems);
     let first = first_alg(scene);
     let stored = client_id.as_ref().and_then(|id| scene.around.stored.clients.get(id));
@@ -94,7 +109,10 @@ fn methods(
 
 /// What signs for those who have no choice of their own: RS256, else the first that the tenant has.
 fn first_alg(scene: Scene<'_>) -> SigningAlg {
-    SigningAlg::ALL.into_iter().find(|alg| scene.settings.signing_algs.contains(alg)).unwrap_or(SigningAlg::RS256)
+    SigningAlg::ALL
+        .into_iter()
+        .find(|alg| scene.settings.signing_algs.contains(alg))
+        .unwrap_or(SigningAlg::RS256)
 }
 
 /// Clients that stay although the file does not name them must be able to live with its settings.

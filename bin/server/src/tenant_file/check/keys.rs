@@ -24,9 +24,15 @@ pub(super) fn check(docs: Vec<Spanned<KeyDoc>>, problems: &mut Problems<'_>) -> 
 }
 
 fn key(doc: KeyDoc, place: &Place, problems: &mut Problems<'_>) -> Option<SigningKeyRecord> {
-    problems.check(super::is_name(&doc.kid), place, "kid", "must have 1 to 255 bytes and no control characters");
+    problems.check(
+        super::is_name(&doc.kid),
+        place,
+        "kid",
+        "must have 1 to 255 bytes and no control characters",
+    );
     let jwk = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&doc.public_jwk);
-    let named = jwk.is_ok_and(|jwk| jwk.get("kid").and_then(serde_json::Value::as_str) == Some(doc.kid.as_str()));
+    let named =
+        jwk.is_ok_and(|jwk| jwk.get("kid").and_then(serde_json::Value::as_str) == Some(doc.kid.as_str()));
     problems.check(named, place, "public_jwk", "must be a JWK with the same kid");
     let sealed = encoding::from_base64url(&doc.sealed_private);
     problems.check(sealed.is_some(), place, "sealed_private", "must be base64url without padding");

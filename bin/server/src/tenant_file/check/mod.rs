@@ -14,8 +14,8 @@ use std::{
 };
 
 use domain::{
-    AuthenticationPolicy, Client, ClientSecrets, PolicyCode, Secret, SigningKeyRecord, SubjectId, TenantName, TenantSettings,
-    Timestamp, UserStatus, port::PasswordHash, AuthenticatorStatus,
+    AuthenticationPolicy, AuthenticatorStatus, Client, ClientSecrets, PolicyCode, Secret, SigningKeyRecord,
+    SubjectId, TenantName, TenantSettings, Timestamp, UserStatus, port::PasswordHash,
 };
 use jose::MasterKey;
 
@@ -109,7 +109,11 @@ pub(super) struct Surroundings<'a> {
 ///
 /// # Errors
 /// Every problem that was found.
-pub(super) fn check(text: &str, file: TenantDocument, around: Surroundings<'_>) -> Result<Desired, Vec<Problem>> {
+pub(super) fn check(
+    text: &str,
+    file: TenantDocument,
+    around: Surroundings<'_>,
+) -> Result<Desired, Vec<Problem>> {
     let mut problems = Problems::new(text);
     let settings = settings::check(file.settings, file.profile, &mut problems);
     let known = policies::check(file.policies, &settings, around, &mut problems);
@@ -137,7 +141,13 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// A policy that the file names.
-    fn policy(self, code: &str, place: &Place, key: &'static str, problems: &mut Problems<'_>) -> Option<&'a AuthenticationPolicy> {
+    fn policy(
+        self,
+        code: &str,
+        place: &Place,
+        key: &'static str,
+        problems: &mut Problems<'_>,
+    ) -> Option<&'a AuthenticationPolicy> {
         let known = PolicyCode::parse(code).and_then(|code| self.known.get(&code));
         if known.is_none() {
             let codes: Vec<&str> = self.known.keys().map(PolicyCode::as_str).collect();
@@ -153,20 +163,15 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Checks lists of codes such as roles.
-fn names<'t>(
-    texts: impl IntoIterator<Item = &'t String>,
-    place: &Place,
-    key: &'static str,
-    problems: &mut Problems<'_>,
-) {
-    for text in texts.into_iter().filter(|text| !is_name(text)) {
+fn names(texts: &BTreeSet<String>, place: &Place, key: &'static str, problems: &mut Problems<'_>) {
+    for text in texts.iter().filter(|text| !is_name(text)) {
         problems.add(place, key, format!("{text:?} must have 1 to 255 bytes and no control characters"));
     }
 }
 
 /// Checks attributes: names like codes, values of at most 4096 bytes.
 fn attributes(attributes: &BTreeMap<String, String>, place: &Place, problems: &mut Problems<'_>) {
-    names(attributes.keys(), place, "attributes", problems);
+    names(&attributes.keys().cloned().collect(), place, "attributes", problems);
     for (name, _) in attributes.iter().filter(|(_, value)| value.len() > 4096) {
         problems.add(place, "attributes", format!("{name:?} must have at most 4096 bytes"));
     }

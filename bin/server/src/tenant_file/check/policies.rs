@@ -74,7 +74,12 @@ fn overlay(base: &mut Value, over: Value) {
     }
 }
 
-fn values(policy: &AuthenticationPolicy, settings: &TenantSettings, place: &Place, problems: &mut Problems<'_>) {
+fn values(
+    policy: &AuthenticationPolicy,
+    settings: &TenantSettings,
+    place: &Place,
+    problems: &mut Problems<'_>,
+) {
     let level = (1..=4).contains(&policy.protection_level);
     problems.check(level, place, "protectionLevel", "must be between 1 (low) and 4 (high)");
     for (key, value) in [
@@ -95,7 +100,8 @@ fn values(policy: &AuthenticationPolicy, settings: &TenantSettings, place: &Plac
         problems.add(place, "channels", format!("the tenant has no channel {:?}", channel.as_str()));
     }
     let password = &policy.password_policy;
-    let lengths = password.min_length <= password.max_length && (1..=LONGEST_PASSWORD).contains(&password.max_length);
+    let lengths =
+        password.min_length <= password.max_length && (1..=LONGEST_PASSWORD).contains(&password.max_length);
     problems.check(lengths, place, "passwordPolicy", "must have minLength <= maxLength <= 1024");
     let different = password.min_diff_chars <= password.max_length;
     problems.check(different, place, "passwordPolicy", "minDiffChars must not be more than maxLength");

@@ -1,6 +1,6 @@
 //! `[settings]`
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use domain::{ChannelCode, ProfileName, TenantSettings, Ttl};
 use toml::Spanned;
@@ -58,7 +58,12 @@ fn together(settings: &TenantSettings, place: &Place, problems: &mut Problems<'_
         let text = format!("{origin:?} must be * or an origin such as https://app.example, without a path");
         problems.add(place, "cors_origins", text);
     }
-    problems.check(!settings.signing_algs.is_empty(), place, "signing_algs", "must name at least one algorithm");
+    problems.check(
+        !settings.signing_algs.is_empty(),
+        place,
+        "signing_algs",
+        "must name at least one algorithm",
+    );
     problems.check(
         settings.key_active > settings.jwks_cache,
         place,
@@ -81,12 +86,8 @@ fn is_origin(text: &str) -> bool {
     text == "*" || url::Url::parse(text).is_ok_and(written)
 }
 
-fn channels<'t>(
-    codes: impl IntoIterator<Item = &'t String>,
-    place: &Place,
-    problems: &mut Problems<'_>,
-) -> std::collections::BTreeSet<ChannelCode> {
-    let mut known = std::collections::BTreeSet::new();
+fn channels(codes: &BTreeSet<String>, place: &Place, problems: &mut Problems<'_>) -> BTreeSet<ChannelCode> {
+    let mut known = BTreeSet::new();
     for text in codes {
         match ChannelCode::parse(text) {
             Some(code) => drop(known.insert(code)),

@@ -55,7 +55,12 @@ const fn status(status: StatusDoc) -> UserStatus {
 fn subject(doc: &UserDoc, scene: Scene<'_>, place: &Place, problems: &mut Problems<'_>) -> Option<SubjectId> {
     let text = doc.subject_id.as_deref()?;
     let subject = SubjectId::parse(text);
-    problems.check(subject.is_some(), place, "subject_id", "must have 1 to 255 bytes and no control characters");
+    problems.check(
+        subject.is_some(),
+        place,
+        "subject_id",
+        "must have 1 to 255 bytes and no control characters",
+    );
     let stored = scene.around.stored.users.get(&doc.user_name);
     let same = stored.is_none_or(|stored| stored.user.subject_id.as_str() == text);
     problems.check(same, place, "subject_id", "never changes once the user exists");

@@ -23,20 +23,20 @@ impl Clock for TestClock {
 }
 
 /// A server that serves until the test's process ends.
-pub struct Server {
-    pub url: String,
-    pub management: String,
-    pub clock: ManualClock,
-    pub setup: Setup,
-    pub data: TempDir,
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) management: String,
+    pub(crate) clock: ManualClock,
+    pub(crate) setup: Setup,
+    pub(crate) data: TempDir,
 }
 
 impl Server {
     /// Serves the tenants of these files.
-    pub fn start(tenants: &[&str]) -> Self {
+    pub(crate) fn start(tenants: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", data.path().join("test.sqlite3").display());
-        let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
+        let clock = ManualClock::at(Timestamp::from_secs(1_800_000_000));
         let config = config(&url);
         let setup = setup(&config, &clock);
         for text in tenants {
@@ -59,16 +59,16 @@ impl Server {
         Self { url, management, clock, setup, data }
     }
 
-    pub fn tenant(&self, name: &str, endpoint: &str) -> String {
+    pub(crate) fn tenant(&self, name: &str, endpoint: &str) -> String {
         format!("{}/idp/{name}/authn/{endpoint}", self.url)
     }
 
-    pub fn later(&self, secs: i64) {
+    pub(crate) fn later(&self, secs: i64) {
         self.clock.advance(Ttl::from_secs(secs));
     }
 }
 
-pub fn config(url: &str) -> Config {
+pub(crate) fn config(url: &str) -> Config {
     let mut raw = RawConfig::default();
     raw.server.listen = "127.0.0.1:0".to_owned();
     raw.server.workers = 1;
@@ -83,7 +83,7 @@ pub fn config(url: &str) -> Config {
     Config::check(raw).unwrap()
 }
 
-pub fn setup(config: &Config, clock: &ManualClock) -> Setup {
+pub(crate) fn setup(config: &Config, clock: &ManualClock) -> Setup {
     let database = Database::create(&config.raw.database.storage()).unwrap();
     database.migrate().unwrap();
     let mut setup = Setup::with(database, &config.raw.security).unwrap();

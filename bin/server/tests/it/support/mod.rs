@@ -1,7 +1,7 @@
 //! The real binary on free ports, and the server in-process under a clock that tests move.
 
-pub mod in_process;
-pub mod raw;
+pub(crate) mod in_process;
+pub(crate) mod raw;
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -15,28 +15,28 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// `spl-api:password01`, as seed 000 has it.
-pub const SPL_API: &str = "Basic c3BsLWFwaTpwYXNzd29yZDAx";
+pub(crate) const SPL_API: &str = "Basic c3BsLWFwaTpwYXNzd29yZDAx";
 
 /// The demo, served by the real binary from a directory of its own; killed when dropped.
-pub struct Demo {
+pub(crate) struct Demo {
     child: Child,
     /// `http://address` of the public listener.
-    pub url: String,
+    pub(crate) url: String,
     /// `http://address` of the management listener.
-    pub management: String,
+    pub(crate) management: String,
     /// What it printed up to the end of its welcome.
-    pub printed: Vec<String>,
+    pub(crate) printed: Vec<String>,
     /// Where its data is.
-    pub data: TempDir,
+    pub(crate) data: TempDir,
 }
 
 impl Demo {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), &[])
     }
 
     /// Starts over existing data, with variables.
-    pub fn start_in(data: TempDir, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_in(data: TempDir, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["demo", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0", "--data-dir"])
             .arg(data.path())
@@ -56,49 +56,49 @@ impl Demo {
     }
 
     /// The process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Kills it at once and gives the data back.
-    pub fn kill(mut self) -> TempDir {
+    pub(crate) fn kill(mut self) -> TempDir {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         std::mem::replace(&mut self.data, tempfile::tempdir().unwrap())
     }
 
     /// Asks it to stop and waits, at most 20 s; its exit code.
-    pub fn terminate(&mut self) -> Option<i32> {
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
         let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let deadline = std::time::Duration::from_secs(20);
         wait_for(deadline, || self.child.try_wait().unwrap()).and_then(|status| status.code())
     }
 
-    pub fn bank(&self, endpoint: &str) -> String {
+    pub(crate) fn bank(&self, endpoint: &str) -> String {
         format!("{}/idp/ONLINEBANK/authn/{endpoint}", self.url)
     }
 
-    pub fn acme(&self, endpoint: &str) -> String {
+    pub(crate) fn acme(&self, endpoint: &str) -> String {
         format!("{}/idp/acme/authn/{endpoint}", self.url)
     }
 
     /// A bearer of `spl-api`'s own session.
-    pub fn spl_api_bearer(&self) -> String {
+    pub(crate) fn spl_api_bearer(&self) -> String {
         let answer = http().post(self.bank("token")).header("authorization", SPL_API);
         let answer = answer.form(&[("grant_type", "client_credentials")]).json_ok();
         format!("Bearer {}", answer["access_token"].as_str().unwrap())
     }
 
     /// A password answer for `alice` through the public client `spl-app`.
-    pub fn alice(&self, scope: &str) -> Value {
+    pub(crate) fn alice(&self, scope: &str) -> Value {
         let form =
             [("grant_type", "password"), ("client_id", "spl-app"), ("username", "alice"), ("password", "secret"), ("scope", scope)];
         http().post(self.bank("token")).form(&form).json_ok()
     }
 
     /// A password answer for `bob` through `acme-legacy`.
-    pub fn bob(&self, scope: &str) -> Value {
+    pub(crate) fn bob(&self, scope: &str) -> Value {
         let form = [
             ("grant_type", "password"),
             ("username", "bob"),
@@ -109,7 +109,7 @@ impl Demo {
     }
 
     /// A machine token of `acme-m2m`.
-    pub fn acme_machine(&self) -> Value {
+    pub(crate) fn acme_machine(&self) -> Value {
         acme_m2m(http().post(self.acme("token"))).form(&[("grant_type", "client_credentials")]).json_ok()
     }
 }
@@ -141,7 +141,7 @@ fn welcome(child: &mut Child) -> Vec<String> {
 }
 
 /// Polls until there is something, at most for `patience`.
-pub fn wait_for<T>(patience: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn wait_for<T>(patience: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let (sender, receiver) = mpsc::channel::<()>();
     let start = std::time::Instant::now();
     loop {
@@ -157,42 +157,42 @@ pub fn wait_for<T>(patience: Duration, mut probe: impl FnMut() -> Option<T>) -> 
     }
 }
 
-pub fn http() -> Client {
+pub(crate) fn http() -> Client {
     Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap()
 }
 
-pub fn acme_m2m(request: RequestBuilder) -> RequestBuilder {
+pub(crate) fn acme_m2m(request: RequestBuilder) -> RequestBuilder {
     request.basic_auth("acme-m2m", Some("acme-m2m-secret-0b7c41d2f98e4a63"))
 }
 
-pub fn acme_legacy(request: RequestBuilder) -> RequestBuilder {
+pub(crate) fn acme_legacy(request: RequestBuilder) -> RequestBuilder {
     request.basic_auth("acme-legacy", Some("acme-legacy-secret-51ce9a07d3b84f26"))
 }
 
 /// What an answer said, in one piece.
 #[derive(Debug)]
-pub struct Said {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Said {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Said {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// `error`, with its status.
-    pub fn error(&self) -> (u16, String) {
+    pub(crate) fn error(&self) -> (u16, String) {
         (self.status, self.json()["error"].as_str().unwrap_or_default().to_owned())
     }
 }
 
-pub trait Ask {
+pub(crate) trait Ask {
     /// Sends and reads everything.
     fn said(self) -> Said;
     /// Sends, expects 200 and JSON.
@@ -213,7 +213,7 @@ impl Ask for RequestBuilder {
 }
 
 /// The claims of a compact JWS, unverified.
-pub fn jwt_part(jwt: &str, index: usize) -> Value {
+pub(crate) fn jwt_part(jwt: &str, index: usize) -> Value {
     let part = jwt.split('.').nth(index).unwrap();
     serde_json::from_slice(&domain::encoding::from_base64url(part).unwrap()).unwrap()
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Sends bytes, half-closes, and reads what comes back, at most 15 s.
-pub fn exchange(url: &str, bytes: &[u8]) -> String {
+pub(crate) fn exchange(url: &str, bytes: &[u8]) -> String {
     let mut stream = connect(url);
     // The server may answer and close before everything is sent.
     let _ = stream.write_all(bytes);
@@ -18,13 +18,13 @@ pub fn exchange(url: &str, bytes: &[u8]) -> String {
 }
 
 /// A connection with a read limit.
-pub fn connect(url: &str) -> TcpStream {
+pub(crate) fn connect(url: &str) -> TcpStream {
     let stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
     stream
 }
 
 /// The status of an answer's first line; 0 when there was none.
-pub fn status(answer: &str) -> u16 {
+pub(crate) fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0)
 }

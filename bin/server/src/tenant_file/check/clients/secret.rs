@@ -90,12 +90,7 @@ fn from_export(
     problems: &mut Problems<'_>,
 ) -> NewSecret {
     let chosen = doc.client_secret_hash.as_deref().map(phc::read);
-    problems.check(
-        chosen != Some(None),
-        place,
-        "client_secret_hash",
-        "must be an Argon2id hash in PHC form",
-    );
+    problems.check(chosen != Some(None), place, "client_secret_hash", "must be an Argon2id hash in PHC form");
     let opened = |text: &str| -> Option<SecretDigest> {
         let sealed = encoding::from_base64url(text)?;
         sealed_digest::open(scene.around.master, scene.name, &client.client_id, &sealed)

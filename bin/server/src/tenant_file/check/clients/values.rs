@@ -17,7 +17,8 @@ pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: 
     problems.check(!laxer, place, "profile", "must not be laxer than the tenant's (DECISIONS 2)");
     let name = client.client_name.as_deref().is_none_or(is_name);
     problems.check(name, place, "client_name", "must have 1 to 255 bytes and no control characters");
-    let machine = client.grant_types.as_ref().is_some_and(|list| list.contains(&GrantType::ClientCredentials));
+    let machine =
+        client.grant_types.as_ref().is_some_and(|list| list.contains(&GrantType::ClientCredentials));
     let public = client.auth_methods.contains(&AuthMethod::None);
     let text = "client_credentials is for confidential clients only (RFC 6749 §4.4)";
     problems.check(!(machine && public), place, "grant_types", text);
