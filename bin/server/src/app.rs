@@ -120,8 +120,10 @@ impl App {
         }
         self.metrics.cache("tenants", false);
         let (app, wanted) = (Arc::clone(self), name.clone());
-        let loaded =
-            self.reads.run(move || TenantFacts::load(&app.database, &app.master, &app.public_url, &wanted)).await??;
+        let loaded = self
+            .reads
+            .run(move || TenantFacts::load(&app.database, &app.master, &app.public_url, &wanted))
+            .await??;
         Ok(loaded.map(|facts| {
             let facts = Arc::new(facts);
             self.facts.put_tenant(name.clone(), Arc::clone(&facts));

@@ -33,7 +33,8 @@ pub fn preflight(http: &HttpRequest, settings: &TenantSettings, methods: &'stati
     decorate(http, settings, &mut response);
     if response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         let headers = response.headers_mut();
-        let mut put = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+        let mut put =
+            |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
         put(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         put(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
         put(header::ACCESS_CONTROL_MAX_AGE, "600");

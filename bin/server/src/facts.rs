@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use domain::{
-    AuthenticationPolicy, ClientId, Fault, Issuer, KeyStage, PolicyCode, SigningAlg, SigningKeyRecord, Tenant, TenantId,
-    TenantName, Timestamp, WireProfile,
+    AuthenticationPolicy, ClientId, Fault, Issuer, KeyStage, PolicyCode, SigningAlg, SigningKeyRecord,
+    Tenant, TenantId, TenantName, Timestamp, WireProfile,
     port::{ClientLookup as _, Signer, StoredClient},
 };
 use jose::{MasterKey, OpenSslSigner};
@@ -66,7 +66,8 @@ impl TenantFacts {
         let active = |key: &&TenantKey| key.record.alg == alg && key.record.stage(now) == KeyStage::Active;
         // The newest active one, should two overlap.
         let key = self.keys.iter().filter(active).max_by_key(|key| key.record.active_from);
-        key.map(|key| &key.signer as &dyn Signer).ok_or(Fault::Signing("the tenant has no active key of that algorithm"))
+        key.map(|key| &key.signer as &dyn Signer)
+            .ok_or(Fault::Signing("the tenant has no active key of that algorithm"))
     }
 
     /// The JWK set as published now (RFC 7517 §5): pre-published, active and verify-only keys.
@@ -100,7 +101,7 @@ pub struct Facts {
 impl Default for Facts {
     fn default() -> Self {
         // Unused entries leave by themselves, so that ten thousand tenants cost what their traffic costs.
-        let idle = Duration::from_secs(3600);
+        let idle = Duration::from_hours(1);
         Self {
             tenants: Cache::builder().max_capacity(20_000).time_to_idle(idle).build(),
             clients: Cache::builder().max_capacity(100_000).time_to_idle(idle).build(),

@@ -1,7 +1,8 @@
 //! Prometheus metrics.
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 
 /// Everything that is measured, in one registry per server.
@@ -32,20 +33,39 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let lane = vec![0.000_1, 0.000_5, 0.001, 0.005, 0.025, 0.1, 0.5, 2.0];
-        let time = vec![0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+        let time =
+            vec![0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
         let counts = vec![0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0];
         let metrics = Self {
-            requests: counter("countersign_requests_total", "Requests by route and outcome.", &["route", "outcome"])?,
-            seconds: histogram("countersign_request_seconds", "Seconds from head to answer.", &["route"], time)?,
+            requests: counter(
+                "countersign_requests_total",
+                "Requests by route and outcome.",
+                &["route", "outcome"],
+            )?,
+            seconds: histogram(
+                "countersign_request_seconds",
+                "Seconds from head to answer.",
+                &["route"],
+                time,
+            )?,
             statements: histogram(
                 "countersign_sql_statements_per_request",
                 "SQL reads, and rows written, per request.",
                 &["route", "kind"],
                 counts,
             )?,
-            lane_wait: histogram("countersign_lane_wait_seconds", "Seconds a job waited for its lane.", &["lane"], lane)?,
+            lane_wait: histogram(
+                "countersign_lane_wait_seconds",
+                "Seconds a job waited for its lane.",
+                &["lane"],
+                lane,
+            )?,
             cache: counter("countersign_cache_total", "Cache look-ups by outcome.", &["cache", "outcome"])?,
-            expired: counter("countersign_expired_rows_total", "Rows removed because they expired.", &["table"])?,
+            expired: counter(
+                "countersign_expired_rows_total",
+                "Rows removed because they expired.",
+                &["table"],
+            )?,
             storage: prometheus::IntGaugeVec::new(
                 Opts::new("countersign_storage", "Storage: statements, commits, batches, queue."),
                 &["what"],

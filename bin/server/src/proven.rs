@@ -1,11 +1,10 @@
 //! Recently proven chosen client secrets (BLUEPRINT amendment 5): the second call is as fast as the first was slow.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use domain::{ClientId, Env, Fault, Secret, SecretDigest, SourceAddr, TenantId, Timestamp, Ttl, port::KeyedDigest};
+use domain::{
+    ClientId, Env, Fault, Secret, SecretDigest, SourceAddr, TenantId, Timestamp, Ttl, port::KeyedDigest,
+};
 use jose::MasterKey;
 use moka::sync::Cache;
 
@@ -57,7 +56,8 @@ impl ProvenSecrets {
     /// [`Fault::Entropy`].
     pub fn new(seconds: u64, env: &Env<'_>) -> Result<Self, Fault> {
         let (key, _text) = MasterKey::generate(env.entropy)?;
-        let proofs = Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(seconds.max(1))).build();
+        let proofs =
+            Cache::builder().max_capacity(50_000).time_to_live(Duration::from_secs(seconds.max(1))).build();
         Ok(Self { proofs, key: Arc::new(key) })
     }
 

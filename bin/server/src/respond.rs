@@ -128,7 +128,11 @@ fn failed(fault: &Fault) -> HttpResponse {
     // The database away, full or locked is a state that passes: 503, and nothing was acknowledged.
     let unavailable = busy || matches!(fault, Fault::Storage { .. });
     let (status, code, description) = if unavailable {
-        (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "The server cannot answer now; try again")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "The server cannot answer now; try again",
+        )
     } else {
         (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server failed to answer")
     };

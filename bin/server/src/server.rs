@@ -123,21 +123,20 @@ fn public(listener: TcpListener, section: &ServerSection, app: &Arc<App>) -> std
         let naming = actix_web::middleware::from_fn(request_id::middleware);
         ActixApp::new().app_data(data.clone()).wrap(naming).configure(routes::public)
     })
-        .workers(workers)
-        .max_connections(section.max_connections)
-        .client_request_timeout(Duration::from_secs(section.request_timeout))
-        .client_disconnect_timeout(Duration::from_secs(2))
-        .keep_alive(Duration::from_secs(section.keep_alive))
-        .shutdown_timeout(section.shutdown_timeout)
-        .disable_signals()
-        .listen(listener)?;
+    .workers(workers)
+    .max_connections(section.max_connections)
+    .client_request_timeout(Duration::from_secs(section.request_timeout))
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .keep_alive(Duration::from_secs(section.keep_alive))
+    .shutdown_timeout(section.shutdown_timeout)
+    .disable_signals()
+    .listen(listener)?;
     Ok(server.run())
 }
 
 fn management(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Server> {
     let data = web::Data::from(Arc::clone(app));
-    let server = HttpServer::new(move || {
-        ActixApp::new().app_data(data.clone()).configure(routes::management::routes)
-    });
+    let server =
+        HttpServer::new(move || ActixApp::new().app_data(data.clone()).configure(routes::management::routes));
     Ok(server.workers(1).shutdown_timeout(1).disable_signals().listen(listener)?.run())
 }

@@ -55,8 +55,8 @@ impl Setup {
     /// # Errors
     /// [`SetupError`]; a schema that is behind or newer is one.
     pub fn open(config: &Config) -> Result<Self, SetupError> {
-        let database =
-            Database::open(&config.raw.database.storage()).map_err(|error| SetupError::Open(error.to_string()))?;
+        let database = Database::open(&config.raw.database.storage())
+            .map_err(|error| SetupError::Open(error.to_string()))?;
         check_schema(&database)?;
         Self::with(database, &config.raw.security)
     }
@@ -76,7 +76,9 @@ impl Setup {
         Ok(Self {
             database,
             master: Arc::new(master.map_err(|error| SetupError::MasterKey(error.to_string()))?),
-            hasher: Arc::new(Argon2Hasher::new(params).map_err(|error| SetupError::Argon2(error.to_string()))?),
+            hasher: Arc::new(
+                Argon2Hasher::new(params).map_err(|error| SetupError::Argon2(error.to_string()))?,
+            ),
             entropy: Arc::new(OsEntropy),
             clock: Arc::new(SystemClock),
         })
@@ -105,9 +107,9 @@ pub fn new_request_id(entropy: &dyn Entropy) -> Result<RequestId, domain::Fault>
 fn check_schema(database: &Database) -> Result<(), SetupError> {
     match database.schema()? {
         SchemaState::Current => Ok(()),
-        SchemaState::Empty => {
-            Err(SetupError::Schema("is empty; `countersign init` or `countersign migrate` prepares it".to_owned()))
-        }
+        SchemaState::Empty => Err(SetupError::Schema(
+            "is empty; `countersign init` or `countersign migrate` prepares it".to_owned(),
+        )),
         SchemaState::Behind(pending) => Err(SetupError::Schema(format!(
             "needs {pending} migration(s); run `countersign migrate` with this configuration"
         ))),

@@ -10,7 +10,8 @@ use crate::config::{LogFormat, LogSection};
 /// The text of what is wrong with the filter.
 pub fn start(section: &LogSection) -> Result<(), String> {
     let filter = EnvFilter::try_new(&section.filter).map_err(|error| error.to_string())?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let started = match section.format {
         LogFormat::Human => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -7,12 +7,12 @@ use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, T
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::r2d2::R2D2Connection;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::config::Target;
-use crate::failure::{Result, Trouble, on, trouble};
+use crate::failure::{Trouble, trouble};
 
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -54,11 +54,7 @@ struct Found {
 
 impl Db {
     /// Opens a connection of exactly the target's engine. A missing file is not created.
-    pub(crate) fn connect(
-        target: &Target,
-        timeout: Duration,
-        role: Role,
-    ) -> std::result::Result<Self, String> {
+    pub(crate) fn connect(target: &Target, timeout: Duration, role: Role) -> Result<Self, String> {
         let failed = |error: diesel::result::Error| error.to_string();
         match target {
             Target::File(path) => {
@@ -163,7 +159,7 @@ impl Db {
     }
 
     /// The versions and names of the migrations that this program knows, in order.
-    pub(crate) fn known_migrations(&self) -> std::result::Result<Vec<(String, String)>, Trouble> {
+    pub(crate) fn known_migrations(&self) -> Result<Vec<(String, String)>, Trouble> {
         match self {
             Self::Pg(_) => known::<diesel::pg::Pg>(&POSTGRES_MIGRATIONS),
             Self::Sqlite(_) => known::<diesel::sqlite::Sqlite>(&SQLITE_MIGRATIONS),
@@ -171,7 +167,7 @@ impl Db {
     }
 
     /// Applies what is pending. To be called between [`Db::lock_schema`] and [`Db::commit`].
-    pub(crate) fn run_migrations(&mut self) -> std::result::Result<(), String> {
+    pub(crate) fn run_migrations(&mut self) -> Result<(), String> {
         match self {
             Self::Pg(inner) => inner.run_pending_migrations(POSTGRES_MIGRATIONS).map(drop),
             Self::Sqlite(inner) => inner.run_pending_migrations(SQLITE_MIGRATIONS).map(drop),
@@ -190,32 +186,6 @@ impl Db {
         }
         Ok(())
     }
-
-    /// Deletes at most `limit` rows of `table` that the condition `due` picks by `$1`, and tells how many. Rows
-    /// that another node is deleting are left to it.
-    pub(crate) fn delete_some(&mut self, expiry: &Expiry, value: i64, limit: i64) -> Result<usize> {
-        let Expiry { table, key, source, due } = expiry;
-        let skip = match self {
-            Self::Pg(_) => format!("FOR UPDATE OF {table} SKIP LOCKED"),
-            Self::Sqlite(_) => String::new(),
-        };
-        let own = key.split(", ").map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
-        let sql = format!(
-            "DELETE FROM {table} WHERE ({key}) IN (SELECT {own} FROM {source} WHERE {due} LIMIT $2 {skip})"
-        );
-        raw(&sql).bind::<BigInt, _>(value).bind::<BigInt, _>(limit).execute(self).map_err(on(table, "expire"))
-    }
-}
-
-/// Which rows expire, and when.
-pub(crate) struct Expiry {
-    pub(crate) table: &'static str,
-    /// The primary key's columns.
-    pub(crate) key: &'static str,
-    /// The table, or a join with it.
-    pub(crate) source: &'static str,
-    /// The condition; `$1` is the present instant.
-    pub(crate) due: &'static str,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one file that may")]
@@ -225,7 +195,7 @@ fn raw(sql: &str) -> diesel::query_builder::SqlQuery {
 
 fn known<B: diesel::backend::Backend>(
     migrations: &EmbeddedMigrations,
-) -> std::result::Result<Vec<(String, String)>, Trouble> {
+) -> Result<Vec<(String, String)>, Trouble> {
     use diesel::migration::MigrationSource;
     let list = MigrationSource::<B>::migrations(migrations).map_err(|error| {
         let error = diesel::result::Error::QueryBuilderError(error);

@@ -3,40 +3,12 @@
 use domain::{Fault, Tenant, TenantId, TenantName, TenantSettings, Timestamp};
 
 use crate::database::Database;
-use crate::dialect::Expiry;
 use crate::failure::{Failure, Result};
 use crate::link::Link;
-use crate::table::{audit_log, refresh, sessions, tenants};
+use crate::table::{Swept, audit_log, refresh, sessions, source_failures, tenants};
 
 /// How often a sweep that lost to a concurrent transaction is tried.
 const ATTEMPTS: u32 = 3;
-
-const SESSIONS: Expiry = Expiry {
-    table: "sessions",
-    key: "tenant_id, locator",
-    source: "sessions",
-    due: "sessions.expires_at <= $1",
-};
-/// Tokens end with their family, and so need no index of their own for it.
-const TOKENS: Expiry = Expiry {
-    table: "refresh_tokens",
-    key: "tenant_id, locator",
-    source: "refresh_families JOIN refresh_tokens ON refresh_tokens.tenant_id = refresh_families.tenant_id \
-             AND refresh_tokens.family = refresh_families.locator",
-    due: "refresh_families.expires_at <= $1",
-};
-const FAMILIES: Expiry = Expiry {
-    table: "refresh_families",
-    key: "tenant_id, locator",
-    source: "refresh_families",
-    due: "refresh_families.expires_at <= $1",
-};
-const SOURCES: Expiry = Expiry {
-    table: "source_failures",
-    key: "tenant_id, client_id, source",
-    source: "source_failures",
-    due: "source_failures.expires_at <= $1",
-};
 
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,20 +126,20 @@ impl SystemStore {
 }
 
 fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
-    let mut more = false;
-    let mut some = |link: &mut Link, expiry: &Expiry| -> Result<u64> {
-        let removed = link.write().delete_some(expiry, now.millis(), batch)?;
-        let removed = u64::try_from(removed).unwrap_or(u64::MAX);
-        more |= i64::try_from(removed).is_ok_and(|removed| removed >= batch);
-        Ok(removed)
-    };
-    let sessions = some(link, &SESSIONS)?;
-    let source_failures = some(link, &SOURCES)?;
-    let refresh_tokens = some(link, &TOKENS)?;
-    let tokens_left = i64::try_from(refresh_tokens).is_ok_and(|removed| removed >= batch);
+    let full = |swept: Swept| i64::try_from(swept.found).is_ok_and(|found| found >= batch);
+    let removed = |swept: Swept| u64::try_from(swept.removed).unwrap_or(u64::MAX);
+    let sessions = sessions::expire(link, now, batch)?;
+    let sources = source_failures::expire(link, now, batch)?;
+    let tokens = refresh::expire_tokens(link, now, batch)?;
     // Families take their tokens with them: with all those that are left, it would be a long transaction.
-    let refresh_families = if tokens_left { 0 } else { some(link, &FAMILIES)? };
-    Ok(Expired { sessions, refresh_tokens, refresh_families, source_failures, more })
+    let families = if full(tokens) { Swept::default() } else { refresh::expire_families(link, now, batch)? };
+    Ok(Expired {
+        sessions: removed(sessions),
+        refresh_tokens: removed(tokens),
+        refresh_families: removed(families),
+        source_failures: removed(sources),
+        more: [sessions, sources, tokens, families].into_iter().any(full),
+    })
 }
 
 fn sweep_audit(link: &mut Link, before: i64, batch: i64) -> Result<u64> {

@@ -58,7 +58,9 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     let addresses = [bound.public_address, bound.management_address];
     let url = public_url.clone();
     let started = move || {
-        addresses.iter().for_each(|address| output::line(&format!("listening on http://{address}")));
+        for address in addresses {
+            output::line(&format!("listening on http://{address}"));
+        }
         welcome(&url);
     };
     actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
@@ -78,7 +80,8 @@ fn prepare(data_dir: &Path, config: &Config) -> Result<Setup, CliError> {
     database.migrate()?;
     let setup = Setup::with(database, &config.raw.security)?;
     for (name, text) in TENANTS {
-        let known = TenantName::parse(name).map(|name| setup.database.system().tenant_named(&name)).transpose()?;
+        let known =
+            TenantName::parse(name).map(|name| setup.database.system().tenant_named(&name)).transpose()?;
         if known.flatten().is_none() {
             tenant_file::apply(&setup, text, ApplyOptions { dry_run: false, prune: false })?;
         }
@@ -90,7 +93,8 @@ fn welcome(url: &str) {
     let bank = format!("{url}/idp/ONLINEBANK/authn");
     for text in [
         String::new(),
-        "tenant ONLINEBANK (hid)    client spl-api / password01, client1 / password01, spl-app (public)".to_owned(),
+        "tenant ONLINEBANK (hid)    client spl-api / password01, client1 / password01, spl-app (public)"
+            .to_owned(),
         "                           users alice / secret, 5619630280 / 54917067 (AT_CUSTPWD),".to_owned(),
         "                           employee1 / Employee-Pass-2026 (AT_EMPPWD)".to_owned(),
         "tenant acme (openid)       client acme-m2m / acme-m2m-secret-0b7c41d2f98e4a63,".to_owned(),

@@ -12,7 +12,9 @@ pub fn line(text: &str) {
 
 /// Prints lines.
 pub fn lines(texts: &[String]) {
-    texts.iter().for_each(|text| line(text));
+    for text in texts {
+        line(text);
+    }
 }
 
 /// Prints what went wrong.

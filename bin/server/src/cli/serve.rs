@@ -15,7 +15,8 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
     let setup = Setup::open(&config)?;
     let bound = Bound::bind(&config)?;
     let addresses = [bound.public_address, bound.management_address];
-    let started = move || addresses.iter().for_each(|address| output::line(&format!("listening on http://{address}")));
+    let started =
+        move || addresses.iter().for_each(|address| output::line(&format!("listening on http://{address}")));
     actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
     Ok(())
 }

@@ -40,7 +40,10 @@ impl Default for DatabaseSection {
 impl DatabaseSection {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.url.is_empty() {
-            return Err(ConfigError::value("database.url", "is required: sqlite:/path/file.sqlite3 or postgres://…"));
+            return Err(ConfigError::value(
+                "database.url",
+                "is required: sqlite:/path/file.sqlite3 or postgres://…",
+            ));
         }
         for (key, value) in [
             ("database.max_connections", u64::from(self.max_connections)),

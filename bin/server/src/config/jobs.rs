@@ -41,7 +41,10 @@ impl JobsSection {
             return Err(ConfigError::value("jobs.revision_interval_ms", "must be between 50 and 1000"));
         }
         if self.expiry_interval_ms < 50 || self.key_interval == 0 {
-            return Err(ConfigError::value("jobs.expiry_interval_ms", "must be at least 50, key_interval at least 1"));
+            return Err(ConfigError::value(
+                "jobs.expiry_interval_ms",
+                "must be at least 50, key_interval at least 1",
+            ));
         }
         Ok(())
     }

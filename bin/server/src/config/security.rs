@@ -67,17 +67,25 @@ impl Default for SecuritySection {
 
 impl std::fmt::Debug for SecuritySection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SecuritySection").field("master_key_file", &self.master_key_file).finish_non_exhaustive()
+        f.debug_struct("SecuritySection")
+            .field("master_key_file", &self.master_key_file)
+            .finish_non_exhaustive()
     }
 }
 
 impl SecuritySection {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.master_key.is_some() && self.master_key_file.is_some() {
-            return Err(ConfigError::value("security.master_key", "give either the key or master_key_file, not both"));
+            return Err(ConfigError::value(
+                "security.master_key",
+                "give either the key or master_key_file, not both",
+            ));
         }
         if self.guess_burst == 0 || self.guesses_per_minute == 0 {
-            return Err(ConfigError::value("security.guess_burst", "and guesses_per_minute must be at least 1"));
+            return Err(ConfigError::value(
+                "security.guess_burst",
+                "and guesses_per_minute must be at least 1",
+            ));
         }
         if self.hash_queue == 0 {
             return Err(ConfigError::value("security.hash_queue", "must be at least 1"));

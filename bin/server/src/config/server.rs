@@ -74,9 +74,13 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
     if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
         return Err(ConfigError::value(KEY, "must begin with https:// (http:// only on loopback)"));
     }
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let bare =
+        url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     if !bare {
-        return Err(ConfigError::value(KEY, "must be scheme, host and port only, such as https://id.example"));
+        return Err(ConfigError::value(
+            KEY,
+            "must be scheme, host and port only, such as https://id.example",
+        ));
     }
     Ok(text.trim_end_matches('/').to_owned())
 }

@@ -41,7 +41,10 @@ pub fn read(sources: Sources<'_>, profile: &WireProfile) -> Result<Params, Refus
 fn form_only(sources: Sources<'_>) -> Result<Params, Refusal> {
     let query = form(sources.query.as_bytes())?;
     if query.iter().any(|(name, _)| NOT_IN_QUERY.contains(&name.as_str())) {
-        return Err(bad("credential_in_query", "Credentials and tokens must not be sent in the query string"));
+        return Err(bad(
+            "credential_in_query",
+            "Credentials and tokens must not be sent in the query string",
+        ));
     }
     if sources.body.is_empty() {
         return Params::collect([], false);
@@ -84,8 +87,9 @@ fn form(text: &[u8]) -> Result<Pairs, Refusal> {
 
 /// An object of texts, numbers, booleans and nulls; for `resource` also a list of texts.
 fn json(text: &[u8]) -> Result<Pairs, Refusal> {
-    let members: Members = serde_json::from_slice(text)
-        .map_err(|_error| bad("broken_json", "The JSON body is malformed, or is not an object of simple values"))?;
+    let members: Members = serde_json::from_slice(text).map_err(|_error| {
+        bad("broken_json", "The JSON body is malformed, or is not an object of simple values")
+    })?;
     Ok(members.0)
 }
 

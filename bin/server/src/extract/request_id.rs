@@ -31,7 +31,8 @@ pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Result<RequestId, Fault
 }
 
 fn well_formed(text: &str) -> bool {
-    text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+    text.len() <= 128
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
 }
 
 /// Names every request, and says the name in every answer, those of unknown paths included.

@@ -6,7 +6,9 @@ use client_auth::{AuthStep, Facts, Inputs, NeedHash, Presented, Scheme};
 use domain::{
     Applied, AuthenticatedClient, ClientId, Detail, Fault, OAuthErrorCode, PresentedToken, Refusal, Secret,
     SourceFailures, WriteBatch,
-    port::{PasswordHash, SecretHasher as _, SessionLookup as _, SourceFailureLookup as _, StoredClient, Verified},
+    port::{
+        PasswordHash, SecretHasher as _, SessionLookup as _, SourceFailureLookup as _, StoredClient, Verified,
+    },
 };
 
 use super::ROUNDS;
@@ -35,7 +37,9 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
     let refuse = |refusal| Stop::Refused(refusal, scheme);
     let presented = client_auth::parse(&inputs, &call.facts.profile).map_err(refuse)?;
     let step = match &presented {
-        Presented::Bearer { token: Some(token), client_id } => bearer(call, token, client_id.as_ref()).await?,
+        Presented::Bearer { token: Some(token), client_id } => {
+            bearer(call, token, client_id.as_ref()).await?
+        }
         Presented::Secret { client_id, secret, .. } if client_auth::is_chosen_secret(&presented) => {
             call.client(client_id.as_str());
             chosen(call, &presented, client_id, secret, scheme).await?
@@ -43,7 +47,12 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
         Presented::Secret { client_id, .. } | Presented::Public { client_id } => {
             call.client(client_id.as_str());
             let stored = client(call, client_id).await?;
-            client_auth::begin(&presented, &facts(call, stored.as_deref(), None), call.app.master.as_ref(), &call.env())?
+            client_auth::begin(
+                &presented,
+                &facts(call, stored.as_deref(), None),
+                call.app.master.as_ref(),
+                &call.env(),
+            )?
         }
         Presented::Bearer { token: None, .. } | Presented::Nothing => {
             client_auth::begin(&presented, &facts(call, None, None), call.app.master.as_ref(), &call.env())?
@@ -92,7 +101,11 @@ pub async fn client(call: &Call, id: &ClientId) -> Result<Option<Arc<StoredClien
     call.read(1, move |_store| app.facts.load_client(&app.database, &facts, &id)).await
 }
 
-fn facts<'a>(call: &'a Call, stored: Option<&'a StoredClient>, failures: Option<SourceFailures>) -> Facts<'a> {
+fn facts<'a>(
+    call: &'a Call,
+    stored: Option<&'a StoredClient>,
+    failures: Option<SourceFailures>,
+) -> Facts<'a> {
     let policy = stored.and_then(|stored| call.facts.policies.get(&stored.client.client_pwd_policy));
     Facts { stored, policy, failures, source: call.source, origin: &call.origin, profile: call.facts.profile }
 }
@@ -122,14 +135,20 @@ async fn chosen(
         client_id: id.clone(),
         source: call.source.lock_unit(),
     };
-    let memory = if stored.is_some() { call.app.proven.recall(&key, secret, call.now) } else { Memory::Unknown };
+    let memory =
+        if stored.is_some() { call.app.proven.recall(&key, secret, call.now) } else { Memory::Unknown };
     call.app.metrics.cache("proven_secrets", memory != Memory::Unknown);
     if memory == Memory::Proven {
-        return Ok(client_auth::proven_before(presented, &facts(call, stored.as_deref(), None), &call.env())?);
+        return Ok(client_auth::proven_before(
+            presented,
+            &facts(call, stored.as_deref(), None),
+            &call.env(),
+        )?);
     }
     let failures = failures(call, id).await?;
     if memory == Memory::ProvenReadLock {
-        let step = client_auth::proven_before(presented, &facts(call, stored.as_deref(), failures), &call.env())?;
+        let step =
+            client_auth::proven_before(presented, &facts(call, stored.as_deref(), failures), &call.env())?;
         remember(call, key, secret, &step);
         return Ok(step);
     }
@@ -165,7 +184,8 @@ async fn slow(
     let mut checked: Option<(NeedHash, Verified, Option<PasswordHash>)> = None;
     for _ in 0..ROUNDS {
         let facts = facts(call, stored, failures);
-        let AuthStep::NeedHash(need) = client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())?
+        let AuthStep::NeedHash(need) =
+            client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())?
         else {
             return Err(Fault::Invariant("a chosen secret needs a slow hash").into());
         };

@@ -32,7 +32,11 @@ where
     Fut: Future<Output = Result<Reply, Stop>>,
 {
     let Some(app) = http.app_data::<web::Data<App>>().cloned().map(web::Data::into_inner) else {
-        return respond::plain_error(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server is not wired");
+        return respond::plain_error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "server_error",
+            "The server is not wired",
+        );
     };
     let timer = app.metrics.seconds.with_label_values(&[route]).start_timer();
     let id = match request_id::given(&http) {
@@ -126,7 +130,8 @@ impl Unread {
             Self::Fault(fault) => respond::answer(Err(fault.into()), realm),
             Self::TooLarge => {
                 let status = StatusCode::PAYLOAD_TOO_LARGE;
-                let mut response = respond::plain_error(status, "invalid_request", "The request body is too large");
+                let mut response =
+                    respond::plain_error(status, "invalid_request", "The request body is too large");
                 // What is left of the body is not read.
                 response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
                 response

@@ -2,8 +2,8 @@
 
 use authenticators::password::{Attempt, Conclusion, Evidence, conclude, description, hash_to_check};
 use domain::{
-    Applied, AuthenticatedClient, Authenticator, ChannelCode, Claims, Detail, FailureReason, Fault, OAuthErrorCode,
-    PolicyCode, Refusal, Secret, User, WireProfile, WriteBatch,
+    Applied, AuthenticatedClient, Authenticator, ChannelCode, Claims, Detail, FailureReason, Fault,
+    OAuthErrorCode, PolicyCode, Refusal, Secret, User, WireProfile, WriteBatch,
     port::{AuthenticatorLookup as _, PasswordHash, UserLookup as _, Verified},
 };
 use oidc_core::{
@@ -74,7 +74,8 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
 /// Takes from the bucket of client × user, or of source × user when the client is public (DECISIONS 5.6).
 fn spend(call: &Call, grant: &Password<'_>, code: &PolicyCode) -> Result<(), Stop> {
     let source = call.source.lock_unit().to_string();
-    let by = if grant.client.is_public() { source.as_str() } else { grant.client.client().client_id.as_str() };
+    let by =
+        if grant.client.is_public() { source.as_str() } else { grant.client.client().client_id.as_str() };
     let key = BucketKey::new(call.facts.tenant.id, &["user", by, grant.username, code.as_str()]);
     call.app.buckets.take(key, call.now).map_err(|wait| client::too_many(wait).into())
 }
@@ -85,7 +86,8 @@ async fn lookup(call: &Call, username: &str, code: &PolicyCode) -> Result<Found,
     let (username, code) = (username.to_owned(), code.clone());
     call.read(2, move |store| {
         let user = store.user_by_name(&username)?;
-        let authenticator = user.as_ref().map(|user| store.authenticator(user.id, &code)).transpose()?.flatten();
+        let authenticator =
+            user.as_ref().map(|user| store.authenticator(user.id, &code)).transpose()?.flatten();
         Ok((user, authenticator))
     })
     .await
@@ -107,8 +109,14 @@ fn settle(
         Conclusion::Proven { evidence, mut writes } => {
             let user = user.ok_or(Fault::Invariant("a proof without a user"))?;
             let settings = &call.facts.tenant.settings;
-            let authorized =
-                password::resolve(grant.client, grant.request, user, proof(evidence), channel.cloned(), settings)?;
+            let authorized = password::resolve(
+                grant.client,
+                grant.request,
+                user,
+                proof(evidence),
+                channel.cloned(),
+                settings,
+            )?;
             let issued = grant.issuing.fresh(grant.client, grant.request, &authorized)?;
             writes.writes.extend(issued.batch.writes);
             Ok((Ok(issued.answer), writes))
@@ -131,10 +139,15 @@ fn proof(evidence: Evidence) -> Proof {
 fn refusal(grant: &Password<'_>, reason: FailureReason, call: &Call) -> Refusal {
     let label = reason.label();
     if !grant.profile.hid_members {
-        return Refusal::new(OAuthErrorCode::InvalidGrant, label, "Resource owner username or password is invalid");
+        return Refusal::new(
+            OAuthErrorCode::InvalidGrant,
+            label,
+            "Resource owner username or password is invalid",
+        );
     }
     let Ok(auth_type) = password::policy_code(grant.client, grant.request, &call.facts.profile) else {
         return Refusal::new(OAuthErrorCode::InvalidGrant, label, description(reason));
     };
-    Refusal::new(OAuthErrorCode::InvalidGrant, label, description(reason)).with(Detail::HidFailure { reason, auth_type })
+    Refusal::new(OAuthErrorCode::InvalidGrant, label, description(reason))
+        .with(Detail::HidFailure { reason, auth_type })
 }

@@ -24,7 +24,8 @@ pub async fn answer(
     text: &str,
     issuing: &Issuing<'_>,
 ) -> Result<Claims, Stop> {
-    let presented = token_text::parse(TokenKind::Refresh, text).ok_or_else(|| refresh_token::invalid("malformed"))?;
+    let presented =
+        token_text::parse(TokenKind::Refresh, text).ok_or_else(|| refresh_token::invalid("malformed"))?;
     for _ in 0..ROUNDS {
         let (stored, user) = lookup(call, presented).await?;
         let facts = (stored.as_ref(), user.as_ref());
@@ -42,10 +43,14 @@ pub async fn answer(
     Err(Fault::Contended(ROUNDS).into())
 }
 
-async fn lookup(call: &Call, presented: PresentedToken) -> Result<(Option<StoredRefresh>, Option<User>), Fault> {
+async fn lookup(
+    call: &Call,
+    presented: PresentedToken,
+) -> Result<(Option<StoredRefresh>, Option<User>), Fault> {
     call.read(2, move |store| {
         let stored = store.refresh(&presented.locator)?;
-        let user = stored.as_ref().map(|stored| store.user(stored.family.subject.user_id)).transpose()?.flatten();
+        let user =
+            stored.as_ref().map(|stored| store.user(stored.family.subject.user_id)).transpose()?.flatten();
         Ok((stored, user))
     })
     .await

@@ -51,7 +51,8 @@ async fn pass(app: &Arc<App>) -> bool {
 fn segment(now: Timestamp, months: u32) -> i32 {
     let date = time::OffsetDateTime::from_unix_timestamp(now.as_numeric_date())
         .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    let month = date.year().saturating_mul(12).saturating_add(i32::from(u8::from(date.month()))).saturating_sub(1);
+    let month =
+        date.year().saturating_mul(12).saturating_add(i32::from(u8::from(date.month()))).saturating_sub(1);
     let month = month.saturating_sub(i32::try_from(months).unwrap_or(i32::MAX));
     month.div_euclid(12).saturating_mul(100).saturating_add(month.rem_euclid(12)).saturating_add(1)
 }

@@ -13,7 +13,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// The process lives.
-#[expect(clippy::unused_async, reason = "actix handlers are async")]
 async fn health() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
@@ -25,12 +24,13 @@ async fn ready(app: web::Data<App>) -> HttpResponse {
         Ok(Ok(())) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Ok(Err(fault)) | Err(fault) => {
             tracing::warn!(fault = %fault, "not ready");
-            HttpResponse::ServiceUnavailable().content_type("text/plain").body("the database does not answer\n")
+            HttpResponse::ServiceUnavailable()
+                .content_type("text/plain")
+                .body("the database does not answer\n")
         }
     }
 }
 
-#[expect(clippy::unused_async, reason = "actix handlers are async")]
 async fn metrics(app: web::Data<App>) -> HttpResponse {
     let counters = app.database.counters();
     for (what, value) in [

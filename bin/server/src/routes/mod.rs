@@ -20,7 +20,10 @@ use crate::{app::App, cors, flow::endpoint, respond};
 pub fn public(config: &mut web::ServiceConfig) {
     config
         .service(resource("/idp/{tenant}/authn/token", "POST, OPTIONS").route(web::post().to(token::post)))
-        .service(resource("/idp/{tenant}/authn/introspect", "POST, OPTIONS").route(web::post().to(introspect::post)))
+        .service(
+            resource("/idp/{tenant}/authn/introspect", "POST, OPTIONS")
+                .route(web::post().to(introspect::post)),
+        )
         .service(resource("/idp/{tenant}/authn/revoke", "POST, OPTIONS").route(web::post().to(revoke::post)))
         .service(
             resource("/idp/{tenant}/authn/userinfo", "GET, POST, OPTIONS")
@@ -66,7 +69,6 @@ fn resource(path: &str, methods: &'static str) -> actix_web::Resource {
         .default_service(web::to(not_allowed))
 }
 
-#[expect(clippy::unused_async, reason = "actix handlers are async")]
 async fn not_found() -> HttpResponse {
     endpoint::unknown_tenant()
 }

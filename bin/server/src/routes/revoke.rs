@@ -36,7 +36,8 @@ async fn answer(call: &Call) -> Result<Reply, Stop> {
         }
     };
     if !writes.is_empty() {
-        let event = AuditEvent::new(&call.env(), &call.origin, AuditKind::Revocation, AuditOutcome::Success, "")?;
+        let event =
+            AuditEvent::new(&call.env(), &call.origin, AuditKind::Revocation, AuditOutcome::Success, "")?;
         writes.push(Write::Audit(Box::new(event.client(caller.client().client_id.as_str()))));
         // None of these has a precondition but the audit row's own key.
         call.commit(WriteBatch { writes }).await?;

@@ -34,7 +34,9 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
     };
     let signer = match request.grant {
         GrantRequest::ClientCredentials => None,
-        GrantRequest::Password { .. } | GrantRequest::RefreshToken { .. } => Some(facts.signer(alg, call.now)?),
+        GrantRequest::Password { .. } | GrantRequest::RefreshToken { .. } => {
+            Some(facts.signer(alg, call.now)?)
+        }
     };
     let issuing =
         Issuing { policy, signer, sealer: call.app.sealer(), origin: &call.origin, env: call.env() };
@@ -44,8 +46,14 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
             refresh::answer(call, &client, &request, refresh_token.expose(), &issuing).await
         }
         GrantRequest::Password { username, password } => {
-            let grant =
-                password::Password { client: &client, request: &request, profile, username, password, issuing };
+            let grant = password::Password {
+                client: &client,
+                request: &request,
+                profile,
+                username,
+                password,
+                issuing,
+            };
             password::answer(call, grant).await
         }
     }
@@ -61,13 +69,11 @@ async fn named_by_refresh_token(call: &Call) -> Result<Option<domain::ClientId>,
     {
         return Ok(None);
     }
-    match call.params.value("refresh_token") {
-        Some(text) => match refresh::named_client(call, text).await? {
-            Some(client_id) => Ok(Some(client_id)),
-            None => Err(refresh_token::invalid("unknown").into()),
-        },
-        None => Ok(None),
-    }
+    let Some(text) = call.params.value("refresh_token") else {
+        return Ok(None);
+    };
+    let named = refresh::named_client(call, text).await?;
+    Ok(Some(named.ok_or_else(|| refresh_token::invalid("unknown"))?))
 }
 
 async fn machine(
@@ -87,7 +93,8 @@ async fn machine(
     };
     let settings = &call.facts.tenant.settings;
     let env = call.env();
-    let grant = client_credentials::resolve(client, request, policy, settings, &issuing.policy.profile, &env)?;
+    let grant =
+        client_credentials::resolve(client, request, policy, settings, &issuing.policy.profile, &env)?;
     for _ in 0..ROUNDS {
         let issued = issuing.fresh(client, request, &grant)?;
         if call.commit(issued.batch).await? == Applied::Committed {

@@ -77,5 +77,8 @@ fn bearer(call: &Call) -> Result<Option<PresentedToken>, Refusal> {
     Ok(token_text::parse(TokenKind::Access, text))
 }
 
-const TWICE: Refusal =
-    Refusal::new(OAuthErrorCode::InvalidRequest, "two_bearers", "The access token is sent in more than one way");
+const TWICE: Refusal = Refusal::new(
+    OAuthErrorCode::InvalidRequest,
+    "two_bearers",
+    "The access token is sent in more than one way",
+);

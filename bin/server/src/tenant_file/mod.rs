@@ -22,7 +22,7 @@ mod stored;
 mod written;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use domain::{Fault, Secret, TenantName};
 

@@ -37,7 +37,8 @@ pub fn policy_code(
     super::allow(client.client(), request.grant.grant_type(), profile)?;
     // The scope is checked before a password is tried: a doomed request must not count against the user.
     super::scopes(client, request.scope.as_ref())?;
-    let chosen = request.hid.auth_type.as_ref().or(client.client().user_authn_policy.as_ref());
+    let registered = client.client().user_authn_policy.as_ref();
+    let chosen = request.hid.auth_type.as_ref().or(registered);
     chosen.cloned().ok_or(NO_POLICY)
 }
 

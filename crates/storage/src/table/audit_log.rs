@@ -221,14 +221,14 @@ mod tests {
     #[test]
     fn segments_are_months_in_utc() {
         let of = |secs| segment(Timestamp::from_secs(secs));
-        assert_eq!(of(0), 1970_01);
-        assert_eq!(of(-1), 1969_12);
-        assert_eq!(of(951_782_399), 2000_02); // 2000-02-28T23:59:59Z
-        assert_eq!(of(951_868_800), 2000_03); // 2000-03-01T00:00:00Z
-        assert_eq!(of(1_767_225_599), 2025_12);
-        assert_eq!(of(1_767_225_600), 2026_01);
-        assert_eq!(of(1_709_251_199), 2024_02); // 2024-02-29T23:59:59Z
-        assert_eq!(of(1_709_251_200), 2024_03);
+        assert_eq!(of(0), 197_001);
+        assert_eq!(of(-1), 196_912);
+        assert_eq!(of(951_782_399), 200_002); // 2000-02-28T23:59:59Z
+        assert_eq!(of(951_868_800), 200_003); // 2000-03-01T00:00:00Z
+        assert_eq!(of(1_767_225_599), 202_512);
+        assert_eq!(of(1_767_225_600), 202_601);
+        assert_eq!(of(1_709_251_199), 202_402); // 2024-02-29T23:59:59Z
+        assert_eq!(of(1_709_251_200), 202_403);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) mod source_failures;
 pub(crate) mod tenants;
 pub(crate) mod users;
 
+use std::collections::BTreeMap;
+
 use domain::{Fault, Locator, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -50,4 +52,23 @@ fn millis(at: Option<Timestamp>) -> Option<i64> {
 
 fn instant(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(Timestamp::from_millis)
+}
+
+/// What one step of a sweep did to a table.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Swept {
+    /// Rows that were due.
+    pub(crate) found: usize,
+    /// Rows that were removed: another node may have been faster.
+    pub(crate) removed: usize,
+}
+
+/// Keys of rows, by tenant: rows are deleted by their whole keys, one statement per tenant. (A comparison of pairs
+/// with a subquery would make SQLite scan the tenant.)
+fn by_tenant(keys: Vec<(i64, Vec<u8>)>) -> BTreeMap<i64, Vec<Vec<u8>>> {
+    let mut grouped = BTreeMap::<_, Vec<_>>::new();
+    for (tenant, key) in keys {
+        grouped.entry(tenant).or_default().push(key);
+    }
+    grouped
 }

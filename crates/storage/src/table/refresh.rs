@@ -7,7 +7,7 @@ use domain::{
 };
 
 use super::facts::Facts;
-use super::{blob, instant, locator, millis};
+use super::{Swept, blob, by_tenant, instant, locator, millis};
 use crate::failure::{Result, on, require, sound};
 use crate::link::Link;
 
@@ -256,4 +256,47 @@ pub(crate) fn end(link: &mut Link, tenant: TenantId, family: &Locator, end: Fami
 pub(crate) fn clear(link: &mut Link, tenant: TenantId) -> Result<()> {
     diesel::delete(scoped_tokens(tenant)).execute(link.write()).map_err(on(TOKENS, "delete"))?;
     diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(FAMILIES, "delete"))
+}
+
+/// Removes at most `limit` tokens of families that have expired, of all tenants. Tokens end with their family, and
+/// so need no index of their own for it.
+pub(crate) fn expire_tokens(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
+    let same_family = refresh_tokens::tenant_id
+        .eq(refresh_families::tenant_id)
+        .and(refresh_tokens::family.eq(refresh_families::locator));
+    let keys: Vec<(i64, Vec<u8>)> = refresh_families::table
+        .inner_join(refresh_tokens::table.on(same_family))
+        .filter(refresh_families::expires_at.le(now.millis()))
+        .select((refresh_tokens::tenant_id, refresh_tokens::locator))
+        .order(refresh_families::expires_at)
+        .limit(limit)
+        .load(link.read())
+        .map_err(on(TOKENS, "select"))?;
+    let mut swept = Swept { found: keys.len(), removed: 0 };
+    for (tenant, locators) in by_tenant(keys) {
+        let rows = refresh_tokens::table
+            .filter(refresh_tokens::tenant_id.eq(tenant))
+            .filter(refresh_tokens::locator.eq_any(locators));
+        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(TOKENS, "delete"))?;
+    }
+    Ok(swept)
+}
+
+/// Removes at most `limit` families that have expired, of all tenants, with what tokens they have left.
+pub(crate) fn expire_families(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
+    let keys: Vec<(i64, Vec<u8>)> = refresh_families::table
+        .filter(refresh_families::expires_at.le(now.millis()))
+        .select((refresh_families::tenant_id, refresh_families::locator))
+        .order(refresh_families::expires_at)
+        .limit(limit)
+        .load(link.read())
+        .map_err(on(FAMILIES, "select"))?;
+    let mut swept = Swept { found: keys.len(), removed: 0 };
+    for (tenant, locators) in by_tenant(keys) {
+        let rows = refresh_families::table
+            .filter(refresh_families::tenant_id.eq(tenant))
+            .filter(refresh_families::locator.eq_any(locators));
+        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(FAMILIES, "delete"))?;
+    }
+    Ok(swept)
 }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use domain::{ClientId, Locator, Scopes, SecretDigest, Session, TenantId, Timestamp, Ttl};
 
 use super::facts::Facts;
-use super::{blob, locator};
+use super::{Swept, blob, by_tenant, locator};
 use crate::failure::{Result, on, sound};
 use crate::link::Link;
 
@@ -150,4 +150,22 @@ pub(crate) fn remove_family(link: &mut Link, tenant: TenantId, family: &Locator)
 /// Removes all of a tenant's.
 pub(crate) fn clear(link: &mut Link, tenant: TenantId) -> Result<()> {
     diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(TABLE, "delete"))
+}
+
+/// Removes at most `limit` that have expired, of all tenants.
+pub(crate) fn expire(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
+    let keys: Vec<(i64, Vec<u8>)> = sessions::table
+        .filter(sessions::expires_at.le(now.millis()))
+        .select((sessions::tenant_id, sessions::locator))
+        .order(sessions::expires_at)
+        .limit(limit)
+        .load(link.read())
+        .map_err(on(TABLE, "select"))?;
+    let mut swept = Swept { found: keys.len(), removed: 0 };
+    for (tenant, locators) in by_tenant(keys) {
+        let rows =
+            sessions::table.filter(sessions::tenant_id.eq(tenant)).filter(sessions::locator.eq_any(locators));
+        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(TABLE, "delete"))?;
+    }
+    Ok(swept)
 }

@@ -33,8 +33,8 @@ fn is_there(store: &TenantStore, n: u32) -> bool {
 fn neighbours_in_a_group_do_not_share_a_conflict(fixture: &Fixture) {
     let (_, store) = fixture.tenant("acme");
     seed(&store);
-    let [f, t, spare, unknown] = [fresh(), fresh(), fresh(), fresh()];
-    assert_eq!(answer(&submit(&store, vec![family(f, t, later(60))])), COMMITTED);
+    let [chain, first, next, unknown] = [fresh(), fresh(), fresh(), fresh()];
+    assert_eq!(answer(&submit(&store, vec![family(chain, first, later(60))])), COMMITTED);
     let [a, b, c, d, log] = [fresh(), fresh(), fresh(), fresh(), fresh()];
     let before = fixture.database.counters();
     let held = hold_up(fixture, &store);
@@ -46,9 +46,9 @@ fn neighbours_in_a_group_do_not_share_a_conflict(fixture: &Fixture) {
         // Fails at its first.
         vec![insert(a)],
         vec![insert(c), audit()],
-        vec![Write::RequireRefresh { family: locator(f), current: locator(unknown) }, insert(d)],
+        vec![Write::RequireRefresh { family: locator(chain), current: locator(unknown) }, insert(d)],
         vec![insert(d), taken()],
-        vec![rotate(f, t, spare), audit()],
+        vec![rotate(chain, first, next), audit()],
     ];
     let told: Vec<_> = batches.into_iter().map(|batch| submit(&store, batch)).collect();
     assert_eq!(fixture.database.counters().queue_length, 7);
@@ -56,8 +56,9 @@ fn neighbours_in_a_group_do_not_share_a_conflict(fixture: &Fixture) {
     let told: Vec<_> = told.iter().map(answer).collect();
     assert_eq!(told, [COMMITTED, CONFLICT, CONFLICT, COMMITTED, CONFLICT, CONFLICT, COMMITTED]);
     assert_eq!([a, b, c, d].map(|n| is_there(&store, n)), [true, false, true, false]);
-    let stored = store.clone().refresh(&locator(t)).expect("an answer").expect("the token");
-    assert_eq!(stored.family.current, locator(spare));
+    let mut store = store;
+    let stored = store.refresh(&locator(first)).expect("an answer").expect("the token");
+    assert_eq!(stored.family.current, locator(next));
     assert_eq!(
         fixture.raw().count("audit_log"),
         fixture.committers() + 3,
@@ -186,11 +187,11 @@ fn two_nodes_agree(fixture: &Fixture) {
     seed(&store);
     let node = fixture.node();
     for _ in 0..30 {
-        let [f, t, a, b, x, y] = [fresh(), fresh(), fresh(), fresh(), fresh(), fresh()];
-        assert_eq!(answer(&submit(&store, vec![family(f, t, later(60))])), COMMITTED);
+        let [chain, first, x, y] = [fresh(), fresh(), fresh(), fresh()];
+        assert_eq!(answer(&submit(&store, vec![family(chain, first, later(60))])), COMMITTED);
         let other = node.tenant(tenant.id);
-        let one = submit(&store, vec![rotate(f, t, a), insert(x), audit()]);
-        let two = submit(&other, vec![rotate(f, t, b), insert(y), audit()]);
+        let one = submit(&store, vec![rotate(chain, first, fresh()), insert(x), audit()]);
+        let two = submit(&other, vec![rotate(chain, first, fresh()), insert(y), audit()]);
         let (one, two) = (answer(&one), answer(&two));
         assert!((one == COMMITTED) != (two == COMMITTED), "{one:?} {two:?}");
         assert_eq!(is_there(&other, x), one == COMMITTED);

@@ -37,6 +37,7 @@ mod postgres {
     testkit::conformance_cases!(tests super::postgres_store);
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "PostgreSQL's may be absent")]
 fn sqlite_store() -> Option<Box<dyn TestStore>> {
     Some(Handle::open(&Arc::new(Fixture::sqlite())))
 }

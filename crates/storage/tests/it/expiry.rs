@@ -66,8 +66,9 @@ fn families_go_after_their_tokens(fixture: &Fixture) {
     assert_eq!(removed, Expired { refresh_tokens: 4, more: true, ..Expired::default() });
     let removed = expire(fixture, later(60), 4);
     assert_eq!(removed, Expired { refresh_tokens: 3, refresh_families: 1, ..Expired::default() });
-    assert!(store.clone().refresh(&locator(spent)).expect("an answer").is_none());
-    assert!(store.clone().refresh(&locator(live)).expect("an answer").is_some());
+    let mut store = store;
+    assert!(store.refresh(&locator(spent)).expect("an answer").is_none());
+    assert!(store.refresh(&locator(live)).expect("an answer").is_some());
 }
 
 fn failures_of_sources_go(fixture: &Fixture) {

@@ -64,7 +64,7 @@ fn break_the_log(fixture: &Fixture, at_commit: bool) {
 fn bad() -> domain::Write {
     match audit() {
         domain::Write::Audit(mut event) => {
-            event.detail = "bad".to_owned();
+            "bad".clone_into(&mut event.detail);
             domain::Write::Audit(event)
         }
         other => other,

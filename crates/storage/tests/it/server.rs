@@ -24,7 +24,7 @@ fn end_connections(fixture: &Fixture, schema: &str) {
 fn lost_connections_are_replaced_without_anyone_noticing() {
     let name = format!("lost_{}", std::process::id());
     let Some(fixture) =
-        Fixture::bare_postgres(|config| config.url.push_str(&format!("&application_name={name}")))
+        Fixture::bare_postgres(|config| config.url = format!("{}&application_name={name}", config.url))
     else {
         return;
     };

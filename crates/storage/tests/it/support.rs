@@ -129,6 +129,7 @@ impl Drop for Fixture {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where PostgreSQL is")]
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub(crate) fn server_url() -> Option<String> {
     let url = std::env::var("COUNTERSIGN_TEST_PG").ok();
     if url.is_none() {

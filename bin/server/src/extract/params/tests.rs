@@ -27,7 +27,9 @@ fn hid_merges_query_form_and_json_whatever_the_content_type() {
 
 #[test]
 fn one_name_in_two_places_is_one_too_many() {
-    for (query, body) in [("a=1", "a=1"), ("a=1&a=2", ""), ("a=1", r#"{"a":"1"}"#), ("", r#"{"a":"1","a":"2"}"#)] {
+    for (query, body) in
+        [("a=1", "a=1"), ("a=1&a=2", ""), ("a=1", r#"{"a":"1"}"#), ("", r#"{"a":"1","a":"2"}"#)]
+    {
         assert_eq!(read(sources(query, None, body), &HID).unwrap_err().reason, "parameter_twice");
     }
 }
@@ -41,8 +43,12 @@ fn hid_accepts_spaces_that_were_not_escaped() {
 #[test]
 fn openid_takes_a_form_and_nothing_else() {
     assert!(read(sources("", FORM, "a=b"), &OPENID).is_ok());
-    assert!(read(sources("", Some("Application/X-WWW-form-urlencoded; charset=utf-8"), "a=b"), &OPENID).is_ok());
-    for (content_type, body) in [(None, "a=b"), (Some("application/json"), r#"{"a":"b"}"#), (Some("text/plain"), "a=b")] {
+    assert!(
+        read(sources("", Some("Application/X-WWW-form-urlencoded; charset=utf-8"), "a=b"), &OPENID).is_ok()
+    );
+    for (content_type, body) in
+        [(None, "a=b"), (Some("application/json"), r#"{"a":"b"}"#), (Some("text/plain"), "a=b")]
+    {
         assert_eq!(read(sources("", content_type, body), &OPENID).unwrap_err().reason, "media_type");
     }
 }
