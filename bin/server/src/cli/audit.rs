@@ -108,7 +108,7 @@ fn text_line(row: &AuditRow) -> String {
             let quoted =
                 value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"' || c == '\\');
             let value = if quoted { format!("{value:?}") } else { value.clone() };
-            line.push_str(&format!("  {name}={value}"));
+            line = line + "  " + name + "=" + &value;
         }
     }
     line
@@ -131,4 +131,50 @@ fn json_line(row: &AuditRow) -> String {
 
 fn instant(text: &str) -> Result<Timestamp, String> {
     date::parse(text).ok_or_else(|| "must be an RFC 3339 date-time such as 2026-01-31T00:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant_file::tests::support::{Installation, tenant_name};
+
+    fn which() -> Which {
+        let tenant = tenant_name("t");
+        Which { tenant, since: None, until: None, limit: 100, client: None, user: None, json: false }
+    }
+
+    fn installation() -> Installation {
+        let installation = Installation::new();
+        let algs = "[settings]\nsigning_algs = ['ES256']\n";
+        installation.apply(
+            &format!("name = 't'\nprofile = 'openid'\n{algs}[[users]]\nuser_name = 'a\\u202eb'")
+                .replace("'a\\u202eb'", "\"a \\u202E\\\"b\""),
+        );
+        installation
+    }
+
+    #[test]
+    fn rows_are_printed_oldest_first_with_escapes() {
+        let lines = rows(&installation().setup, &which()).unwrap();
+        assert_eq!(lines.len(), 6, "{lines:?}");
+        assert!(lines.iter().all(|line| line.starts_with("2026-01-01T00:00:00Z  ")));
+        let user = lines.iter().find(|line| line.contains("user_change")).unwrap();
+        assert!(user.contains(r#"user="a \u{202e}\"b""#), "{user}");
+    }
+
+    #[test]
+    fn filters_choose_and_json_holds_the_texts() {
+        let setup = installation().setup;
+        let user = Some("a \u{202e}\"b".to_owned());
+        let lines = rows(&setup, &Which { user: user.clone(), json: true, ..which() }).unwrap();
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!((row["kind"].as_str(), row["user_name"].as_str()), (Some("user_change"), user.as_deref()));
+        assert_eq!(rows(&setup, &Which { limit: 2, ..which() }).unwrap().len(), 2);
+        let nobody = Some("nobody".to_owned());
+        assert_eq!(rows(&setup, &Which { client: nobody, ..which() }).unwrap(), Vec::<String>::new());
+        let later = date::parse("2026-01-02T00:00:00Z");
+        assert_eq!(rows(&setup, &Which { since: later, ..which() }).unwrap(), Vec::<String>::new());
+        assert_eq!(rows(&setup, &Which { until: later, ..which() }).unwrap().len(), 6);
+    }
 }

@@ -172,3 +172,6 @@ fn profile(text: &str) -> Result<ProfileName, String> {
 fn client_id(text: &str) -> Result<ClientId, String> {
     ClientId::parse(text).ok_or_else(|| "must have 1 to 255 bytes and no control characters".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

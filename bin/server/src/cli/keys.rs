@@ -90,17 +90,18 @@ pub(super) fn named(setup: &Setup, name: &TenantName) -> Result<Tenant, CliError
 }
 
 fn line(tenant: &TenantName, key: &SigningKeyRecord, now: Timestamp) -> String {
-    let mut line = format!(
-        "{tenant}  {}  {:<5}  {:<13}  signs from {}",
+    let end = key
+        .verify_from
+        .zip(key.retired_at)
+        .map(|(until, gone)| format!(" until {}, published until {}", date::text(until), date::text(gone)));
+    format!(
+        "{tenant}  {}  {:<5}  {:<13}  signs from {}{}",
         key.kid,
         key.alg.as_str(),
         key.stage(now).as_str(),
-        date::text(key.active_from)
-    );
-    if let Some((until, gone)) = key.verify_from.zip(key.retired_at) {
-        line.push_str(&format!(" until {}, published until {}", date::text(until), date::text(gone)));
-    }
-    line
+        date::text(key.active_from),
+        end.unwrap_or_default()
+    )
 }
 
 fn alg(text: &str) -> Result<SigningAlg, String> {
@@ -108,4 +109,35 @@ fn alg(text: &str) -> Result<SigningAlg, String> {
         let names: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
         format!("must be one of {}", names.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant_file::tests::support::{Installation, tenant_name};
+
+    #[test]
+    fn rotation_shows_in_the_list() {
+        let installation = Installation::new();
+        installation.apply("name = 't'\nprofile = 'openid'\n[settings]\nsigning_algs = ['ES256']");
+        let (setup, name) = (&installation.setup, tenant_name("t"));
+        installation.clock.advance(domain::Ttl::from_secs(10));
+        let done = rotate(setup, &name, None).unwrap();
+        assert!(done[0].contains("takes over from 1767225600000 at 2026-01-01T01:01:10Z"), "{done:?}");
+        assert_eq!(
+            list(setup, None).unwrap(),
+            [
+                "t  1767225600000  ES256  active         signs from 2026-01-01T00:00:00Z \
+                 until 2026-01-01T01:01:10Z, published until 2026-01-03T01:01:10Z",
+                "t  1767225610000  ES256  pre-published  signs from 2026-01-01T01:01:10Z",
+            ]
+        );
+        let again = rotate(setup, &name, Some(SigningAlg::ES256)).unwrap_err().to_string();
+        assert_eq!(
+            again,
+            "tenant t: a successor is published already and has yet to take over: 1767225610000"
+        );
+        assert!(rotate(setup, &name, Some(SigningAlg::RS256)).is_err());
+        assert!(list(setup, Some(&tenant_name("u"))).is_err());
+    }
 }

@@ -1,7 +1,7 @@
 //! `POST …/token` (RFC 6749 §3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use domain::{Applied, AuthenticatedClient, AuthenticationPolicy, Fault, WireProfile};
+use domain::{Applied, AuthenticatedClient, Fault, WireProfile};
 use oidc_core::{
     grant::{client_credentials, refresh_token},
     issue::Policy,
@@ -83,14 +83,9 @@ async fn machine(
     issuing: &Issuing<'_>,
 ) -> Result<domain::Claims, Stop> {
     let code = &client.client().client_pwd_policy;
-    let built_in;
-    let policy = match call.facts.policies.get(code) {
-        Some(policy) => policy,
-        None => {
-            built_in = AuthenticationPolicy::new(code.clone());
-            &built_in
-        }
-    };
+    let policy = call.facts.policies.get(code);
+    let policy = policy
+        .ok_or_else(|| Fault::Inconsistent(format!("a client names a policy that is not there: {code}")))?;
     let settings = &call.facts.tenant.settings;
     let env = call.env();
     let grant =

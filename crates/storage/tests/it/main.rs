@@ -12,6 +12,7 @@ mod admin;
 mod audit;
 mod commit;
 mod conformance;
+mod crash;
 mod expiry;
 mod faults;
 mod open;

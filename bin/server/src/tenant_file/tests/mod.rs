@@ -1,3 +1,4 @@
+mod documented;
 mod exporting;
 mod refusing;
 pub(crate) mod support;

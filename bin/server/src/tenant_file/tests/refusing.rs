@@ -1,3 +1,4 @@
+use domain::port::SecretHasher as _;
 use proptest::prelude::*;
 
 use super::support::Installation;
@@ -185,7 +186,6 @@ fn files_are_bounded_and_secrets_are_read_beside_them() {
     apply_file(&installation.setup, &path, ApplyOptions::default()).unwrap();
     let stored = super::client(&installation, "t", "c").secrets.chosen.unwrap();
     let secret = domain::Secret::new("blue-kettle-on-fire".to_owned());
-    use domain::port::SecretHasher as _;
     assert!(installation.setup.hasher.verify(&secret, Some(&stored)).unwrap().matches);
 }
 
@@ -202,7 +202,8 @@ proptest! {
         between in "[\\[\\]{}\"'=.#\\n a-z0-9é-]{0,20}",
     ) {
         let text = super::support::ONLINEBANK;
-        let (head, tail) = (text.floor_char_boundary(cut), text.floor_char_boundary(end));
-        drop(parse::parse(&format!("{}{between}{}", &text[..head], &text[tail..])));
+        let head = text.get(..text.floor_char_boundary(cut)).unwrap();
+        let tail = text.get(text.floor_char_boundary(end)..).unwrap();
+        drop(parse::parse(&format!("{head}{between}{tail}")));
     }
 }

@@ -34,10 +34,17 @@ pub(crate) struct Server {
 impl Server {
     /// Serves the tenants of these files.
     pub(crate) fn start(tenants: &[&str]) -> Self {
+        Self::start_with(tenants, |_raw| {})
+    }
+
+    /// The same with a configuration that `change` has changed.
+    pub(crate) fn start_with(tenants: &[&str], change: impl FnOnce(&mut RawConfig)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", data.path().join("test.sqlite3").display());
         let clock = ManualClock::at(Timestamp::from_secs(1_800_000_000));
-        let config = config(&url);
+        let mut raw = config(&url).raw;
+        change(&mut raw);
+        let config = Config::check(raw).unwrap();
         let setup = setup(&config, &clock);
         for text in tenants {
             tenant_file::apply(&setup, text, ApplyOptions { dry_run: false, prune: false }).unwrap();
@@ -61,6 +68,25 @@ impl Server {
 
     pub(crate) fn tenant(&self, name: &str, endpoint: &str) -> String {
         format!("{}/idp/{name}/authn/{endpoint}", self.url)
+    }
+
+    /// A tenant's data, as another node would open it.
+    pub(crate) fn store(&self, name: &str) -> storage::TenantStore {
+        let name = domain::TenantName::parse(name).unwrap();
+        let tenant = self.setup.database.system().tenant_named(&name).unwrap().unwrap();
+        self.setup.database.tenant(tenant.id)
+    }
+
+    /// A metric's value, by its name with labels; 0 when it is not there yet.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let metrics = super::Ask::said(super::http().get(format!("{}/metrics", self.management))).text;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_default()
+    }
+
+    /// How often something was hashed slowly.
+    pub(crate) fn hashes(&self) -> f64 {
+        self.metric("countersign_lane_wait_seconds_count{lane=\"hashing\"}")
     }
 
     pub(crate) fn later(&self, secs: i64) {

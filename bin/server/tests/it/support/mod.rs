@@ -2,11 +2,13 @@
 
 pub(crate) mod in_process;
 pub(crate) mod raw;
+pub(crate) mod serve;
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
+    net::IpAddr,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
@@ -46,18 +48,32 @@ impl Demo {
             .env("COUNTERSIGN__SECURITY__ARGON2__ITERATIONS", "1")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let complaints = complaints(&mut child);
         let printed = welcome(&mut child);
         let addresses: Vec<String> =
             printed.iter().filter_map(|line| line.strip_prefix("listening on ")).map(str::to_owned).collect();
         assert_eq!(addresses.len(), 2, "two addresses in {printed:?}");
-        Self { url: addresses[0].clone(), management: addresses[1].clone(), child, printed, data }
+        Self { url: addresses[0].clone(), management: addresses[1].clone(), child, printed, data, complaints }
     }
 
     /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it wrote to stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.complaints.lock().unwrap().clone()
+    }
+
+    /// The memory it occupies, KiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Kills it at once and gives the data back.
@@ -120,6 +136,21 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Keeps what the child writes to stderr, and passes it on to the test's own.
+fn complaints(child: &mut Child) -> Arc<Mutex<String>> {
+    let err = child.stderr.take().unwrap();
+    let kept = Arc::new(Mutex::new(String::new()));
+    let keeper = Arc::clone(&kept);
+    std::thread::spawn(move || {
+        for line in BufReader::new(err).split(b'\n').map_while(Result::ok) {
+            let line = format!("{}\n", String::from_utf8_lossy(&line));
+            let _ = std::io::stderr().write_all(line.as_bytes());
+            keeper.lock().unwrap().push_str(&line);
+        }
+    });
+    kept
 }
 
 fn welcome(child: &mut Child) -> Vec<String> {

@@ -1,0 +1,60 @@
+//! `countersign serve` as the real binary.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+/// Runs a command of the real binary in `dir` and gives what it printed.
+#[track_caller]
+pub(crate) fn countersign(dir: &Path, args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_countersign")).args(args).current_dir(dir).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{args:?}: {said}");
+    said
+}
+
+/// A node; killed when dropped.
+pub(crate) struct Node {
+    child: Child,
+    /// `http://address` of the public listener.
+    pub(crate) url: String,
+}
+
+impl Node {
+    /// Serves `config` (in `dir`) on free ports.
+    pub(crate) fn start(dir: &Path, config: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["serve", "--config", config])
+            .current_dir(dir)
+            .env("COUNTERSIGN__LOG__FILTER", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = child.stdout.take().unwrap();
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let first = lines.recv_timeout(Duration::from_secs(30)).expect("the node listens");
+        let url = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+        lines.recv_timeout(Duration::from_secs(30)).expect("the management listener");
+        Self { child, url }
+    }
+
+    pub(crate) fn acme(&self, endpoint: &str) -> String {
+        format!("{}/idp/acme/authn/{endpoint}", self.url)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

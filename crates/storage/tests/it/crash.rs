@@ -1,0 +1,43 @@
+//! What a client has been told survives the process.
+
+use std::process::Command;
+
+use domain::WriteBatch;
+use domain::port::SessionLookup;
+use storage::{Database, DatabaseConfig};
+
+use crate::records::{audit, insert, locator, seed};
+use crate::support::Fixture;
+
+const URL: &str = "COUNTERSIGN_TEST_CRASH_URL";
+
+/// Not a test: the process that dies in the moment in which it is told.
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+#[expect(clippy::disallowed_methods, reason = "the parent process says where the database is")]
+fn dies_when_it_is_told() {
+    let url = std::env::var(URL).expect("run by the test below");
+    let database = Database::open(&DatabaseConfig::new(&url)).expect("a database");
+    let tenant = database.system().tenants().expect("an answer").first().expect("a tenant").id;
+    let writes = vec![insert(1), audit()];
+    database.tenant(tenant).submit(WriteBatch { writes }, Box::new(|_| std::process::abort()));
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn what_was_told_survives_the_death_of_the_process() {
+    let fixture = Fixture::sqlite();
+    let (tenant, store) = fixture.tenant("acme");
+    seed(&store);
+    let ended = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "crash::dies_when_it_is_told", "--ignored"])
+        .env(URL, &fixture.config.url)
+        .output()
+        .expect("it ran");
+    assert!(!ended.status.success(), "it died");
+    let mut after = fixture.node().tenant(tenant.id);
+    assert!(after.session(&locator(1)).expect("an answer").is_some());
+    assert_eq!(fixture.raw().count("audit_log"), 1);
+}
