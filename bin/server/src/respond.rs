@@ -8,7 +8,6 @@ use client_auth::Scheme;
 use domain::{Claims, Detail, Fault, OAuthErrorCode, Refusal};
 
 /// A good answer.
-#[derive(Debug)]
 pub enum Reply {
     /// JSON that must not be stored.
     Json(Claims),
@@ -18,6 +17,17 @@ pub enum Reply {
     Empty,
     /// Public JSON text that may be cached for some seconds.
     Public(String, i64),
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Json(_) => "Json(..)",
+            Self::Jwt(..) => "Jwt(..)",
+            Self::Empty => "Empty",
+            Self::Public(..) => "Public(..)",
+        })
+    }
 }
 
 /// No good answer.

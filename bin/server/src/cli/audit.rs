@@ -164,17 +164,18 @@ mod tests {
 
     #[test]
     fn filters_choose_and_json_holds_the_texts() {
-        let setup = installation().setup;
+        let installation = installation();
+        let setup = &installation.setup;
         let user = Some("a \u{202e}\"b".to_owned());
-        let lines = rows(&setup, &Which { user: user.clone(), json: true, ..which() }).unwrap();
+        let lines = rows(setup, &Which { user: user.clone(), json: true, ..which() }).unwrap();
         let [line] = lines.as_slice() else { panic!("{lines:?}") };
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!((row["kind"].as_str(), row["user_name"].as_str()), (Some("user_change"), user.as_deref()));
-        assert_eq!(rows(&setup, &Which { limit: 2, ..which() }).unwrap().len(), 2);
+        assert_eq!(rows(setup, &Which { limit: 2, ..which() }).unwrap().len(), 2);
         let nobody = Some("nobody".to_owned());
-        assert_eq!(rows(&setup, &Which { client: nobody, ..which() }).unwrap(), Vec::<String>::new());
+        assert_eq!(rows(setup, &Which { client: nobody, ..which() }).unwrap(), Vec::<String>::new());
         let later = date::parse("2026-01-02T00:00:00Z");
-        assert_eq!(rows(&setup, &Which { since: later, ..which() }).unwrap(), Vec::<String>::new());
-        assert_eq!(rows(&setup, &Which { until: later, ..which() }).unwrap().len(), 6);
+        assert_eq!(rows(setup, &Which { since: later, ..which() }).unwrap(), Vec::<String>::new());
+        assert_eq!(rows(setup, &Which { until: later, ..which() }).unwrap().len(), 6);
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ConfigError;
 
 /// `[database]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseSection {
     /// `sqlite:/path/to/file.sqlite3` or `postgres://user@host/name`. Required.
@@ -68,6 +68,12 @@ impl DatabaseSection {
         config.commit_queue = self.commit_queue;
         config.commit_batch = self.commit_batch;
         config
+    }
+}
+
+impl std::fmt::Debug for DatabaseSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DatabaseSection").field("url", &redact_url(&self.url)).finish_non_exhaustive()
     }
 }
 

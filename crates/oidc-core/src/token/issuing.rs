@@ -29,12 +29,17 @@ pub struct Issuing<'a> {
 }
 
 /// An answer, true once its batch is committed. Until then it must not be sent.
-#[derive(Debug)]
 pub struct Issued {
     /// The members of the answer.
     pub answer: Claims,
     /// What makes it true.
     pub batch: WriteBatch,
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued").field("batch", &self.batch).finish_non_exhaustive()
+    }
 }
 
 impl Issuing<'_> {

@@ -128,6 +128,20 @@ fn a_dry_run_tells_everything_and_writes_nothing() {
 }
 
 #[test]
+fn of_two_who_create_the_same_tenant_at_once_both_find_it_complete() {
+    let installation = Installation::new();
+    let made: usize = std::thread::scope(|scope| {
+        let apply = || installation.apply(SMALL).shown_once.len();
+        let both = [scope.spawn(apply), scope.spawn(apply)];
+        both.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    // The secret that is stored was shown to one of them, and no other was.
+    assert_eq!(made, 1);
+    assert_eq!(installation.lines(SMALL), NOTHING);
+    assert_eq!(installation.store("t").keys().unwrap().len(), 4);
+}
+
+#[test]
 fn a_generated_secret_is_shown_once_and_kept_as_a_digest() {
     let installation = Installation::new();
     let report = installation.apply(SMALL);

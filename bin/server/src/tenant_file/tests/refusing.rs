@@ -159,8 +159,9 @@ fn a_subject_id_never_changes() {
 
 #[test]
 fn syntax_is_told_with_line_and_column_and_without_secrets() {
-    let setup = Installation::new().setup;
-    let told = |text: &str| apply(&setup, text, ApplyOptions::default()).unwrap_err().to_string();
+    let installation = Installation::new();
+    let told =
+        |text: &str| apply(&installation.setup, text, ApplyOptions::default()).unwrap_err().to_string();
     assert!(told("").contains("missing field `name`"));
     assert!(told("name = 'a b'\nprofile = 'openid'").contains("line 1, column 8: not a tenant name"));
     assert!(told("name = 't'\nprofile = 'fapi9'").contains("line 2, column 11: unknown variant"));
