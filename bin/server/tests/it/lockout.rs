@@ -407,7 +407,7 @@ fn a_lock_that_another_node_set_is_obeyed_within_two_seconds() {
         seen: None,
         now: locked,
     };
-    let applied = bank.server.store("bank").apply(WriteBatch { writes: vec![write] }).unwrap();
+    let applied = bank.server.store("bank").apply(&WriteBatch { writes: vec![write] }).unwrap();
     assert_eq!(applied, domain::Applied::Committed);
     bank.server.later(2);
     assert_eq!(bank.client(PORTAL).status, 401);

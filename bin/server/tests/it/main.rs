@@ -1,5 +1,15 @@
 //! Black-box tests over real HTTP.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests read the environment and the clock, and may stop where they stand"
+)]
+
 mod support;
 
 mod bad_input;

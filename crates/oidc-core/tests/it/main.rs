@@ -1,5 +1,11 @@
 //! Use cases of the engine over the memory store.
-#![expect(clippy::disallowed_methods, reason = "tests attest clients and name tenants")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests attest clients, name tenants, and may stop where they stand"
+)]
 
 mod introspection;
 mod machine;
