@@ -19,7 +19,7 @@ pub struct ServerSection {
     pub workers: usize,
     /// Most bytes of a request body.
     pub body_limit: usize,
-    /// Seconds to receive a request's head.
+    /// Seconds to receive a request's head, and as many for its body.
     pub request_timeout: u64,
     /// Seconds that an idle connection is kept.
     pub keep_alive: u64,

@@ -46,17 +46,9 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
         }
         Presented::Secret { client_id, .. } | Presented::Public { client_id } => {
             call.client(client_id.as_str());
-            let stored = client(call, client_id).await?;
-            client_auth::begin(
-                &presented,
-                &facts(call, stored.as_deref(), None),
-                call.app.master.as_ref(),
-                &call.env(),
-            )?
+            quick(call, &presented, client_id).await?
         }
-        Presented::Bearer { token: None, .. } | Presented::Nothing => {
-            client_auth::begin(&presented, &facts(call, None, None), call.app.master.as_ref(), &call.env())?
-        }
+        Presented::Bearer { token: None, .. } | Presented::Nothing => begin(call, &presented, None, None)?,
     };
     let client = match step {
         AuthStep::Authenticated(client, writes) => {
@@ -99,6 +91,44 @@ pub async fn client(call: &Call, id: &ClientId) -> Result<Option<Arc<StoredClien
     }
     let (app, facts, id) = (Arc::clone(&call.app), Arc::clone(&call.facts), id.clone());
     call.read(1, move |_store| app.facts.load_client(&app.database, &facts, &id)).await
+}
+
+/// The client as stored now, when that is not what memory said: another node may have changed its secret a moment
+/// ago, and a secret that is right must not count as wrong.
+async fn changed(call: &Call, known: &StoredClient) -> Result<Option<Arc<StoredClient>>, Fault> {
+    let (app, facts, id) = (Arc::clone(&call.app), Arc::clone(&call.facts), known.client.client_id.clone());
+    let stored = call.read(1, move |_store| app.facts.load_client(&app.database, &facts, &id)).await?;
+    Ok(stored.filter(|stored| !same_proof(known, stored)))
+}
+
+fn same_proof(one: &StoredClient, other: &StoredClient) -> bool {
+    let generated = match (one.secrets.generated, other.secrets.generated) {
+        (Some(one), Some(other)) => one.matches(&other),
+        (None, None) => true,
+        _ => false,
+    };
+    generated && one.secrets.chosen == other.secrets.chosen && one.client == other.client
+}
+
+fn begin(
+    call: &Call,
+    presented: &Presented,
+    stored: Option<&StoredClient>,
+    failures: Option<SourceFailures>,
+) -> Result<AuthStep, Fault> {
+    client_auth::begin(presented, &facts(call, stored, failures), call.app.master.as_ref(), &call.env())
+}
+
+/// A generated secret, or none at all: no slow hash.
+async fn quick(call: &Call, presented: &Presented, id: &ClientId) -> Result<AuthStep, Fault> {
+    let stored = client(call, id).await?;
+    let step = begin(call, presented, stored.as_deref(), None)?;
+    if let (AuthStep::Refused(..), Some(known)) = (&step, &stored)
+        && let Some(fresh) = changed(call, known).await?
+    {
+        return begin(call, presented, Some(&fresh), None);
+    }
+    Ok(step)
 }
 
 fn facts<'a>(
@@ -153,7 +183,7 @@ async fn chosen(
         return Ok(step);
     }
     spend(call, id, scheme)?;
-    slow(call, presented, stored.as_deref(), failures, (key, secret)).await
+    slow(call, presented, stored, failures, (key, secret)).await
 }
 
 async fn failures(call: &Call, id: &ClientId) -> Result<Option<SourceFailures>, Fault> {
@@ -177,16 +207,14 @@ pub fn too_many(wait: i64) -> Refusal {
 async fn slow(
     call: &Call,
     presented: &Presented,
-    stored: Option<&StoredClient>,
+    mut stored: Option<Arc<StoredClient>>,
     mut failures: Option<SourceFailures>,
     (key, secret): (ProvenKey, &Secret),
 ) -> Result<AuthStep, Stop> {
     let mut checked: Option<(NeedHash, Verified, Option<PasswordHash>)> = None;
+    let mut current = false;
     for _ in 0..ROUNDS {
-        let facts = facts(call, stored, failures);
-        let AuthStep::NeedHash(need) =
-            client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())?
-        else {
+        let AuthStep::NeedHash(need) = begin(call, presented, stored.as_deref(), failures)? else {
             return Err(Fault::Invariant("a chosen secret needs a slow hash").into());
         };
         // The hash is compared once; a conflict looks at the counters again, not at the secret.
@@ -195,6 +223,15 @@ async fn slow(
             _ => compare(call, secret, need.hash.clone()).await?,
         };
         checked = Some((need, verified, rehash.clone()));
+        if let (false, false, Some(known)) = (verified.matches, current, &stored) {
+            // Before a failure counts, memory is compared with storage, once.
+            current = true;
+            if let Some(fresh) = changed(call, known).await? {
+                stored = Some(fresh);
+                continue;
+            }
+        }
+        let facts = facts(call, stored.as_deref(), failures);
         let step = client_auth::resume(presented, &facts, verified, rehash, &call.env())?;
         let writes = match &step {
             AuthStep::Authenticated(_, writes) | AuthStep::Refused(_, writes) => writes.clone(),

@@ -1,6 +1,6 @@
 //! What every endpoint of a tenant shares: tenant, request id, parameters, log, metrics, CORS.
 
-use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
+use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -113,6 +113,7 @@ enum Unread {
     Stop(domain::Refusal),
     Fault(Fault),
     TooLarge,
+    TooSlow,
 }
 
 impl Unread {
@@ -121,6 +122,7 @@ impl Unread {
             Self::Stop(refusal) => ("refused", refusal.reason),
             Self::Fault(_) => ("fault", "no_peer"),
             Self::TooLarge => ("refused", "body_too_large"),
+            Self::TooSlow => ("refused", "body_too_slow"),
         }
     }
 
@@ -128,15 +130,32 @@ impl Unread {
         match self {
             Self::Stop(refusal) => respond::answer(Err(Stop::Refused(refusal, Scheme::None)), realm),
             Self::Fault(fault) => respond::answer(Err(fault.into()), realm),
-            Self::TooLarge => {
-                let status = StatusCode::PAYLOAD_TOO_LARGE;
-                let mut response =
-                    respond::plain_error(status, "invalid_request", "The request body is too large");
-                // What is left of the body is not read.
-                response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
-                response
-            }
+            Self::TooLarge => unread(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large"),
+            Self::TooSlow => unread(StatusCode::REQUEST_TIMEOUT, "The request body did not come in time"),
         }
+    }
+}
+
+/// Refuses a body of which a part is not read: that ends the connection.
+fn unread(status: StatusCode, description: &str) -> HttpResponse {
+    let mut response = respond::plain_error(status, "invalid_request", description);
+    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    response
+}
+
+/// The whole body, or why not. Who sends it slower than a head may come holds a connection for no longer.
+async fn body(app: &App, payload: web::Payload) -> Result<web::Bytes, Unread> {
+    let server = &app.config.raw.server;
+    let patience = Duration::from_secs(server.request_timeout);
+    match tokio::time::timeout(patience, payload.to_bytes_limited(server.body_limit)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(_broken))) => Err(Unread::Stop(domain::Refusal::new(
+            domain::OAuthErrorCode::InvalidRequest,
+            "broken_body",
+            "The request body could not be read",
+        ))),
+        Ok(Err(_limit)) => Err(Unread::TooLarge),
+        Err(_elapsed) => Err(Unread::TooSlow),
     }
 }
 
@@ -147,18 +166,7 @@ async fn read(
     payload: web::Payload,
     id: RequestId,
 ) -> Result<Call, Unread> {
-    let body = match payload.to_bytes_limited(app.config.raw.server.body_limit).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_broken)) => {
-            let refusal = domain::Refusal::new(
-                domain::OAuthErrorCode::InvalidRequest,
-                "broken_body",
-                "The request body could not be read",
-            );
-            return Err(Unread::Stop(refusal));
-        }
-        Err(_limit) => return Err(Unread::TooLarge),
-    };
+    let body = body(app, payload).await?;
     let text = |name| http.headers().get(name).and_then(|value| value.to_str().ok());
     let sources =
         params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };

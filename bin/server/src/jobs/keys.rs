@@ -1,4 +1,4 @@
-//! Lives the keys' lives: successors are made in time, retired keys leave (issue of keys: docs/keys.md).
+//! Lives the keys' lives: successors are made in time, retired keys leave (docs/keys.md).
 
 use std::{sync::Arc, time::Duration};
 

@@ -73,8 +73,16 @@ fn tenant_files_are_applied_idempotently_and_exported_losslessly() {
 fn errors_say_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let cases: [(&str, i32, &str); 5] = [
-        ("[database]\nurl = \"mysql://x\"\n[server]\npublic_url = \"https://id.example\"\n[security]\nmaster_key = \"KEY\"\n", 4, "sqlite"),
-        ("[database]\nurl = \"sqlite:nosuch.sqlite3\"\n[server]\npublic_url = \"https://id.example\"\n[security]\nmaster_key = \"KEY\"\n", 4, "nosuch.sqlite3"),
+        (
+            "[database]\nurl = \"mysql://x\"\n[server]\npublic_url = \"https://id.example\"\n[security]\nmaster_key = \"KEY\"\n",
+            4,
+            "sqlite",
+        ),
+        (
+            "[database]\nurl = \"sqlite:nosuch.sqlite3\"\n[server]\npublic_url = \"https://id.example\"\n[security]\nmaster_key = \"KEY\"\n",
+            4,
+            "nosuch.sqlite3",
+        ),
         ("[database]\nurl = \"sqlite:x\"\n[server]\npublic_url = \"http://id.example\"\n", 3, "https://"),
         ("[database]\nurl = \"sqlite:x\"\n", 3, "public_url"),
         ("[server]\nlisten = \"nowhere\"\n", 3, "server.listen"),

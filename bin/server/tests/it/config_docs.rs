@@ -29,8 +29,10 @@ fn documentation_and_struct_agree() {
     raw.security.master_key_file = Some("x".into());
     let mut in_code = BTreeSet::new();
     keys("", &toml::Value::try_from(&raw).unwrap(), &mut in_code);
-    let in_docs: BTreeSet<String> =
-        DOCS.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned)).collect();
+    let in_docs: BTreeSet<String> = DOCS
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
+        .collect();
     assert_eq!(in_code, in_docs);
 }
 

@@ -35,7 +35,8 @@ fn names(said: &Said, header: &str) -> Vec<String> {
 }
 
 fn has_no_cors_header(said: &Said) {
-    let found: Vec<_> = said.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
+    let found: Vec<_> =
+        said.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
     assert!(found.is_empty(), "{found:?}");
 }
 
@@ -48,7 +49,9 @@ fn token_request(http: &Client, url: &str) -> RequestBuilder {
 fn a_preflight_from_an_allowed_origin_is_allowed_the_csrf_header() {
     let server = Server::start(&[BANK, ACME]);
     let http = http();
-    for (tenant, origin) in [("ONLINEBANK", ALLOWED), ("ONLINEBANK", "https://client.example.com"), ("acme", ALLOWED)] {
+    for (tenant, origin) in
+        [("ONLINEBANK", ALLOWED), ("ONLINEBANK", "https://client.example.com"), ("acme", ALLOWED)]
+    {
         for (endpoint, methods) in [
             ("token", vec!["post", "options"]),
             ("introspect", vec!["post", "options"]),
@@ -61,7 +64,10 @@ fn a_preflight_from_an_allowed_origin_is_allowed_the_csrf_header() {
             assert_eq!((said.status, said.text.as_str()), (204, ""), "{tenant} {endpoint}");
             assert_eq!(said.header("access-control-allow-origin"), origin);
             let allowed = names(&said, "access-control-allow-methods");
-            assert!(methods.iter().all(|method| allowed.iter().any(|name| name == method)), "{endpoint}: {allowed:?}");
+            assert!(
+                methods.iter().all(|method| allowed.iter().any(|name| name == method)),
+                "{endpoint}: {allowed:?}"
+            );
             let allowed = names(&said, "access-control-allow-headers");
             for wanted in ["server-csrf-token", "authorization", "content-type"] {
                 assert!(allowed.contains(&wanted.to_owned()), "{wanted} in {allowed:?}");
@@ -138,12 +144,16 @@ fn options_without_an_origin_is_a_health_probe() {
             let said = http.request(Method::OPTIONS, server.tenant(tenant, endpoint)).said();
             assert!((200..300).contains(&said.status), "{tenant} {endpoint}: {}", said.status);
             let (allowed, told) = (names(&said, "allow"), allow.to_ascii_lowercase());
-            assert!(told.split(", ").all(|method| allowed.iter().any(|name| name == method)), "{endpoint}: {allowed:?}");
+            assert!(
+                told.split(", ").all(|method| allowed.iter().any(|name| name == method)),
+                "{endpoint}: {allowed:?}"
+            );
             has_no_cors_header(&said);
             assert!(!said.header("x-correlation-id").is_empty());
         }
     }
-    let said = http.request(Method::OPTIONS, server.tenant("nobody", "token")).header("origin", ALLOWED).said();
+    let said =
+        http.request(Method::OPTIONS, server.tenant("nobody", "token")).header("origin", ALLOWED).said();
     assert_eq!(said.error(), (404, "invalid_request".into()));
     has_no_cors_header(&said);
 }
@@ -160,7 +170,8 @@ fn a_tenant_without_origins_has_no_cors_at_all() {
 
 #[test]
 fn a_star_allows_any_origin_but_never_its_cookies() {
-    let server = Server::start(&["name = \"open\"\nprofile = \"openid\"\n[settings]\ncors_origins = [\"*\"]\n"]);
+    let server =
+        Server::start(&["name = \"open\"\nprofile = \"openid\"\n[settings]\ncors_origins = [\"*\"]\n"]);
     for origin in ["https://any.example", ALLOWED] {
         let said = preflight(&http(), &server.tenant("open", "token"), origin);
         assert!([origin, "*"].contains(&said.header("access-control-allow-origin")));

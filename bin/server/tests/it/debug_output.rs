@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use countersign_server::{config::RawConfig, respond::Reply};
 use domain::{
-    AuthMethod, Claims, ClientSecrets, PasswordCredential, ProfileName, Secret, SecretDigest, WireProfile, WriteBatch,
-    port::PasswordHash,
+    AuthMethod, Claims, ClientSecrets, PasswordCredential, ProfileName, Secret, SecretDigest, WireProfile,
+    WriteBatch, port::PasswordHash,
 };
 use oidc_core::{
     Params,
@@ -39,7 +39,11 @@ fn no_type_that_holds_a_secret_prints_it() {
     hidden(&Reply::Json(claims));
     hidden(&Reply::Jwt("x", MARKER.to_owned()));
     let client_id = domain::ClientId::parse("c").unwrap();
-    hidden(&client_auth::Presented::Secret { method: AuthMethod::ClientSecretPost, client_id, secret: secret() });
+    hidden(&client_auth::Presented::Secret {
+        method: AuthMethod::ClientSecretPost,
+        client_id,
+        secret: secret(),
+    });
 }
 
 #[test]

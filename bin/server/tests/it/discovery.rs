@@ -23,9 +23,11 @@ fn the_document_stands_in_all_three_places_and_names_what_answers() {
 fn listed_grants_work_and_no_others() {
     let demo = Demo::start();
     let document = http().get(demo.acme(".well-known/openid-configuration")).json_ok();
-    let listed: Vec<&str> = document["grant_types_supported"].as_array().unwrap().iter().filter_map(|v| v.as_str()).collect();
+    let listed: Vec<&str> =
+        document["grant_types_supported"].as_array().unwrap().iter().filter_map(|v| v.as_str()).collect();
     for grant in ["client_credentials", "password", "refresh_token", "authorization_code", "implicit"] {
-        let request = super::support::acme_m2m(http().post(demo.acme("token"))).form(&[("grant_type", grant)]);
+        let request =
+            super::support::acme_m2m(http().post(demo.acme("token"))).form(&[("grant_type", grant)]);
         let unsupported = request.said().json()["error"] == "unsupported_grant_type";
         assert_eq!(listed.contains(&grant), !unsupported, "{grant}");
     }

@@ -12,7 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[test]
 fn a_token_dies_at_its_total_limit_and_its_row_leaves() {
     let server = Server::start(&[ACME]);
-    let answer = acme_m2m(http().post(server.tenant("acme", "token"))).form(&[("grant_type", "client_credentials")]).json_ok();
+    let answer = acme_m2m(http().post(server.tenant("acme", "token")))
+        .form(&[("grant_type", "client_credentials")])
+        .json_ok();
     let token = answer["access_token"].as_str().unwrap();
     let active = || {
         let request = acme_m2m(http().post(server.tenant("acme", "introspect"))).form(&[("token", token)]);
@@ -36,11 +38,23 @@ fn a_key_is_published_before_it_signs_and_after_it_has_signed() {
     let kids = || -> Vec<String> {
         let set = http().get(server.tenant("acme", "jwks")).json_ok();
         let rs256 = |key: &&Value| key["alg"] == "RS256";
-        set["keys"].as_array().unwrap().iter().filter(rs256).map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+        set["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(rs256)
+            .map(|key| key["kid"].as_str().unwrap().to_owned())
+            .collect()
     };
     let signs = || {
-        let form = [("grant_type", "password"), ("username", "bob"), ("password", "correct-horse-battery-staple"), ("scope", "openid")];
-        let answer = super::support::acme_legacy(http().post(server.tenant("acme", "token"))).form(&form).json_ok();
+        let form = [
+            ("grant_type", "password"),
+            ("username", "bob"),
+            ("password", "correct-horse-battery-staple"),
+            ("scope", "openid"),
+        ];
+        let answer =
+            super::support::acme_legacy(http().post(server.tenant("acme", "token"))).form(&form).json_ok();
         jwt_part(answer["id_token"].as_str().unwrap(), 0)["kid"].as_str().unwrap().to_owned()
     };
     let first = kids();
@@ -54,5 +68,8 @@ fn a_key_is_published_before_it_signs_and_after_it_has_signed() {
     assert_eq!(signs(), *new);
     assert_eq!(kids().len(), 2, "the old key is still published for verification");
     server.later(3 * 86_400);
-    assert!(wait_for(PATIENCE, || (kids() == [new.clone()]).then_some(())).is_some(), "the old key is retired");
+    assert!(
+        wait_for(PATIENCE, || (kids() == [new.clone()]).then_some(())).is_some(),
+        "the old key is retired"
+    );
 }

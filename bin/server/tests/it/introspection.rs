@@ -10,7 +10,10 @@ fn a_privileged_client_sees_every_token_of_its_tenant() {
     let token = demo.bob("openid");
     let form = [("token", token["access_token"].as_str().unwrap())];
     let seen = acme_m2m(http().post(demo.acme("introspect"))).form(&form).json_ok();
-    assert_eq!((&seen["active"], &seen["client_id"], &seen["username"]), (&json!(true), &json!("acme-legacy"), &json!("bob")));
+    assert_eq!(
+        (&seen["active"], &seen["client_id"], &seen["username"]),
+        (&json!(true), &json!("acme-legacy"), &json!("bob"))
+    );
     assert_eq!(seen["iss"], demo.acme("").trim_end_matches('/'));
     assert!(seen["exp"].as_i64() > seen["iat"].as_i64());
 }
@@ -35,7 +38,8 @@ fn the_signed_answer_is_given_to_who_accepts_it() {
 fn a_missing_token_is_an_invalid_request() {
     let demo = Demo::start();
     for endpoint in ["introspect", "revoke"] {
-        let said = acme_m2m(http().post(demo.acme(endpoint))).form(&[("token_type_hint", "access_token")]).said();
+        let said =
+            acme_m2m(http().post(demo.acme(endpoint))).form(&[("token_type_hint", "access_token")]).said();
         assert_eq!(said.error(), (400, "invalid_request".into()));
     }
 }
@@ -61,7 +65,10 @@ fn a_revoked_client_token_authenticates_nobody_any_more() {
     let demo = Demo::start();
     let bearer = demo.spl_api_bearer();
     let form = [("token", bearer.trim_start_matches("Bearer ")), ("client_id", "spl-api")];
-    assert_eq!(http().post(demo.bank("revoke")).header("authorization", &bearer).form(&form).said().status, 200);
+    assert_eq!(
+        http().post(demo.bank("revoke")).header("authorization", &bearer).form(&form).said().status,
+        200
+    );
     let said = http().post(demo.bank("introspect")).header("authorization", &bearer).form(&form).said();
     assert_eq!(said.error(), (401, "invalid_client".into()));
     let seen = http().post(demo.bank("introspect")).header("authorization", SPL_API).form(&form).json_ok();

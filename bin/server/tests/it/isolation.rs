@@ -56,7 +56,7 @@ scopes = ["openid", "profile", "offline_access"]
 hid_user_authn_policy = "AT_STDPWD"
 
 [[users]]
-user_name = "ann"
+user_name = "quinn"
 [[users.authenticators]]
 policy = "AT_STDPWD"
 password = "Wren.Sings-41"
@@ -107,7 +107,8 @@ impl World {
     }
 
     fn machine(&self, tenant: &str, client: &str) -> String {
-        let said = self.ask(tenant, "token", &By::own(tenant, client), &[("grant_type", "client_credentials")]);
+        let said =
+            self.ask(tenant, "token", &By::own(tenant, client), &[("grant_type", "client_credentials")]);
         text(&said, "access_token")
     }
 
@@ -115,7 +116,7 @@ impl World {
         let by = if client == "app" { By::Public("app") } else { By::own(tenant, client) };
         let form = [
             ("grant_type", "password"),
-            ("username", "ann"),
+            ("username", "quinn"),
             ("password", "Wren.Sings-41"),
             ("scope", "openid profile offline_access"),
         ];
@@ -228,7 +229,7 @@ fn refused(said: &Said, status: u16, error: &str) {
     let mut names: Vec<&str> = members.keys().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["error", "error_description"]);
-    for secret in ["cat_", "crt_", "ann", "Wren"] {
+    for secret in ["cat_", "crt_", "quinn", "Wren"] {
         assert!(!said.text.contains(secret), "{}", said.text);
     }
 }
@@ -236,7 +237,9 @@ fn refused(said: &Said, status: u16, error: &str) {
 /// Ordered pairs of different tenants.
 fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
     let names = || TENANTS.map(|(name, _)| name).into_iter();
-    names().flat_map(move |home| names().map(move |foreign| (home, foreign))).filter(|(home, foreign)| home != foreign)
+    names()
+        .flat_map(move |home| names().map(move |foreign| (home, foreign)))
+        .filter(|(home, foreign)| home != foreign)
 }
 
 fn is_hid(tenant: &str) -> bool {
@@ -311,7 +314,8 @@ fn another_tenants_secrets_are_wrong_secrets() {
             for by in [By::Basic(id.clone(), secret.clone()), By::Post(id, secret)] {
                 address += 1;
                 let http = http_from(&format!("127.0.1.{address}"));
-                let unknown = ask(&http, &world.server.tenant(foreign, "introspect"), &unknown(&by), &[("token", "x")]);
+                let unknown =
+                    ask(&http, &world.server.tenant(foreign, "introspect"), &unknown(&by), &[("token", "x")]);
                 for (endpoint, form) in [
                     ("token", ("grant_type", "client_credentials")),
                     ("introspect", ("token", grants[0].access.as_str())),
@@ -350,7 +354,12 @@ fn another_client_of_the_tenant_learns_and_changes_nothing() {
             }
             for by in [By::own(tenant, "peer"), By::own(tenant, "watch"), By::Public("rival")] {
                 for hint in ["access_token", "refresh_token", "nonsense"] {
-                    does_nothing(&world.ask(tenant, "revoke", &by, &[("token", token), ("token_type_hint", hint)]));
+                    does_nothing(&world.ask(
+                        tenant,
+                        "revoke",
+                        &by,
+                        &[("token", token), ("token_type_hint", hint)],
+                    ));
                 }
                 refused(&world.refresh(tenant, &by, token), 400, "invalid_grant");
             }
@@ -363,8 +372,18 @@ fn another_client_of_the_tenant_learns_and_changes_nothing() {
         refused(&world.refresh(tenant, &By::Nothing, &of_web.refresh), 401, "invalid_client");
         refused(&world.refresh(tenant, &By::Public("web"), &of_web.refresh), 401, "invalid_client");
         // A refresh token is its owner's alone, whatever permission another has.
-        knows_nothing(&world.ask(tenant, "introspect", &By::own(tenant, "watch"), &[("token", &of_web.refresh)]));
-        knows_nothing(&world.ask(tenant, "introspect", &By::own(tenant, "watch"), &[("token", &of_app.refresh)]));
+        knows_nothing(&world.ask(
+            tenant,
+            "introspect",
+            &By::own(tenant, "watch"),
+            &[("token", &of_web.refresh)],
+        ));
+        knows_nothing(&world.ask(
+            tenant,
+            "introspect",
+            &By::own(tenant, "watch"),
+            &[("token", &of_app.refresh)],
+        ));
         grants.iter().for_each(|grant| world.goes_on(grant));
     }
 }
@@ -414,7 +433,9 @@ fn an_introspection_that_is_not_allowed_is_no_activity() {
     let world = World::start();
     let (seen_by_owner, seen_by_peer) = (world.grant("one", "web"), world.grant("one", "web"));
     let (owner, peer) = (By::own("one", "web"), By::own("one", "peer"));
-    let introspect = |by: &By, token: &str| world.ask("one", "introspect", by, &[("token", token)]).json()["active"].clone();
+    let introspect = |by: &By, token: &str| {
+        world.ask("one", "introspect", by, &[("token", token)]).json()["active"].clone()
+    };
     // AT_STDPWD: 600 s without activity, and 30 s of grace.
     world.server.later(600);
     assert_eq!(introspect(&peer, &seen_by_peer.access), false);

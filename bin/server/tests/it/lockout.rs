@@ -1,9 +1,6 @@
 //! Lock-out: of users' authenticators, of guessing sources, and of nobody else (DECISIONS 4.2, 5.6).
 
-use domain::{
-    Authenticator, ClientId, SourceAddr, SourceFailures, Ttl, Write, WriteBatch,
-    port::Apply as _,
-};
+use domain::{Authenticator, ClientId, SourceAddr, SourceFailures, Ttl, Write, WriteBatch, port::Apply as _};
 use reqwest::blocking::Client;
 
 use super::support::{Ask as _, Said, http, http_from, in_process::Server};
@@ -138,7 +135,8 @@ impl Bank {
     }
 
     fn log_in(&self, user: &str, policy: &str, password: &str) -> Said {
-        let form = [("grant_type", "password"), ("username", user), ("password", password), ("authType", policy)];
+        let form =
+            [("grant_type", "password"), ("username", user), ("password", password), ("authType", policy)];
         self.http.post(self.url()).basic_auth(PORTAL.0, Some(PORTAL.1)).form(&form).said()
     }
 
@@ -167,7 +165,8 @@ impl Bank {
 
     fn stored(&self, user: &str, policy: &str) -> Authenticator {
         let store = self.server.store("bank");
-        let user = store.users(None, 100).unwrap().into_iter().find(|stored| stored.user_name == user).unwrap();
+        let user =
+            store.users(None, 100).unwrap().into_iter().find(|stored| stored.user_name == user).unwrap();
         let of_user = store.authenticators(user.id).unwrap();
         of_user.into_iter().find(|authenticator| authenticator.policy.as_str() == policy).unwrap()
     }
@@ -248,7 +247,9 @@ fn every_other_reason_is_told_and_counts_no_failure() {
             assert_eq!(bank.reason(user, policy, password), reason, "{user} {policy}");
         }
     }
-    for (user, policy) in [("early", "AT_CUSTPW"), ("late", "AT_CUSTPW"), ("shut", "AT_CUSTPW"), ("ann", "AT_CHANNEL")] {
+    for (user, policy) in
+        [("early", "AT_CUSTPW"), ("late", "AT_CUSTPW"), ("shut", "AT_CUSTPW"), ("ann", "AT_CHANNEL")]
+    {
         let stored = bank.stored(user, policy);
         assert_eq!((stored.statistics.total_failed, stored.locked_at), (0, None), "{user}");
     }
@@ -452,7 +453,8 @@ fn guesses_through_a_public_client_are_limited_by_their_source() {
     let bank = Bank::start_with_guesses(3);
     let elsewhere = http_from("127.0.0.2");
     let log_in = |http: &Client, password: &str| {
-        let form = [("grant_type", "password"), ("client_id", "app"), ("username", "ann"), ("password", password)];
+        let form =
+            [("grant_type", "password"), ("client_id", "app"), ("username", "ann"), ("password", password)];
         http.post(bank.url()).form(&form).said()
     };
     for _ in 0..3 {

@@ -13,8 +13,8 @@
 mod support;
 
 mod bad_input;
-mod client_authentication;
 mod cli;
+mod client_authentication;
 mod config_docs;
 mod cors;
 mod debug_output;

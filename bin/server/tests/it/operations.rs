@@ -56,10 +56,14 @@ fn told_tokens_survive_kill_9_and_sigterm_ends_cleanly() {
 #[test]
 fn the_demo_prints_addresses_and_three_curl_lines_that_work() {
     let demo = Demo::start();
-    let lines: Vec<&String> = demo.printed.iter().filter(|line| line.trim_start().starts_with("curl ")).collect();
+    let lines: Vec<&String> =
+        demo.printed.iter().filter(|line| line.trim_start().starts_with("curl ")).collect();
     assert_eq!(lines.len(), 3);
     for line in lines {
-        let out = std::process::Command::new("sh").args(["-c", &format!("{line} -sS -w '%{{http_code}}'")]).output().unwrap();
+        let out = std::process::Command::new("sh")
+            .args(["-c", &format!("{line} -sS -w '%{{http_code}}'")])
+            .output()
+            .unwrap();
         assert!(String::from_utf8_lossy(&out.stdout).ends_with("200"), "{line}: {out:?}");
     }
 }

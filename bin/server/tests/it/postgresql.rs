@@ -17,9 +17,11 @@ fn configured(dir: &Path) -> Option<&'static str> {
         println!("skipped: scripts/test starts a PostgreSQL");
         return None;
     };
-    let schema = format!("it_{}_{}", std::process::id(), dir.file_name().unwrap().to_str().unwrap().replace('.', "_"))
-        .to_lowercase();
-    let made = Command::new("psql").args([&base, "-qc", &format!("CREATE SCHEMA \"{schema}\"")]).status().unwrap();
+    let schema =
+        format!("it_{}_{}", std::process::id(), dir.file_name().unwrap().to_str().unwrap().replace('.', "_"))
+            .to_lowercase();
+    let made =
+        Command::new("psql").args([&base, "-qc", &format!("CREATE SCHEMA \"{schema}\"")]).status().unwrap();
     assert!(made.success());
     let joint = if base.contains('?') { '&' } else { '?' };
     let config = format!(
@@ -81,7 +83,8 @@ fn two_nodes_share_tokens_revocations_refresh_races_and_changes() {
     countersign(dir.path(), &["tenant", "apply", "changed.toml", "--config", config]);
     for node in [&one, &two] {
         let refused = || {
-            let request = acme_m2m(http().post(node.acme("token"))).form(&[("grant_type", "client_credentials")]);
+            let request =
+                acme_m2m(http().post(node.acme("token"))).form(&[("grant_type", "client_credentials")]);
             (request.said().status == 401).then_some(())
         };
         assert!(wait_for(Duration::from_secs(3), refused).is_some());

@@ -49,10 +49,14 @@ fn parallel_refreshes_with_one_token_get_one_answer() {
     let (url, token) = (demo.acme("token"), text(&first, "refresh_token"));
     let answers: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| refresh(&url, token))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).map(|said| {
-            assert_eq!(said.status, 200, "{}", said.text);
-            said.text
-        }).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .map(|said| {
+                assert_eq!(said.status, 200, "{}", said.text);
+                said.text
+            })
+            .collect()
     });
     assert!(answers.iter().all(|answer| *answer == answers[0]));
 }

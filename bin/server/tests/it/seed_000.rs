@@ -87,9 +87,13 @@ fn the_refresh_token_of_a_confidential_client_needs_its_authentication() {
     let demo = Demo::start();
     let form = [("grant_type", "password"), ("username", "alice"), ("password", "secret")];
     let answer = http().post(demo.bank("token")).header("authorization", SPL_API).form(&form).json_ok();
-    let form = [("grant_type", "refresh_token"), ("refresh_token", answer["refresh_token"].as_str().unwrap())];
+    let form =
+        [("grant_type", "refresh_token"), ("refresh_token", answer["refresh_token"].as_str().unwrap())];
     assert_eq!(http().post(demo.bank("token")).form(&form).said().error(), (401, "invalid_client".into()));
-    assert_eq!(http().post(demo.bank("token")).header("authorization", SPL_API).form(&form).said().status, 200);
+    assert_eq!(
+        http().post(demo.bank("token")).header("authorization", SPL_API).form(&form).said().status,
+        200
+    );
 }
 
 #[test]
@@ -112,7 +116,8 @@ fn sample_response_for_failure_password_grant() {
         ("password", "Wrong-Pass-2026"),
         ("authType", "AT_EMPPWD"),
     ];
-    let said = http().post(demo.bank("token")).header("authorization", demo.spl_api_bearer()).form(&form).said();
+    let said =
+        http().post(demo.bank("token")).header("authorization", demo.spl_api_bearer()).form(&form).said();
     assert_eq!(said.status, 400);
     let expected = json!({
         "hid_failure": { "reason": 13, "authType": "AT_EMPPWD" },
@@ -165,7 +170,8 @@ fn no_token_authenticates_without_generating_tokens() {
     let said = http().post(demo.bank("token")).header("authorization", SPL_API).form(&form).said();
     assert_eq!(said.error(), (400, "invalid_grant".into()));
     let bearer = http().post(demo.bank("token")).header("authorization", "Bearer IA==");
-    let said = bearer.form(&[("grant_type", "password"), ("username", "alice"), ("password", "secret")]).said();
+    let said =
+        bearer.form(&[("grant_type", "password"), ("username", "alice"), ("password", "secret")]).said();
     assert_eq!(said.error(), (401, "invalid_client".into()));
 }
 
@@ -229,6 +235,9 @@ fn unknown_grants_are_unsupported() {
     let demo = Demo::start();
     for grant in ["urn:example:grant", "implicit"] {
         let request = http().post(demo.bank("token")).header("authorization", SPL_API);
-        assert_eq!(request.form(&[("grant_type", grant)]).said().error(), (400, "unsupported_grant_type".into()));
+        assert_eq!(
+            request.form(&[("grant_type", grant)]).said().error(),
+            (400, "unsupported_grant_type".into())
+        );
     }
 }

@@ -25,7 +25,11 @@ fn the_basic_string_works_and_the_answer_has_the_samples_members() {
 fn without_url_encoding_a_percent_sign_is_misread_and_refused() {
     let demo = Demo::start();
     let id = "473860565698665592940942231026762145082188268181";
-    let said = http().post(demo.bank("token")).basic_auth(id, Some("100%")).form(&[("grant_type", "client_credentials")]).said();
+    let said = http()
+        .post(demo.bank("token"))
+        .basic_auth(id, Some("100%"))
+        .form(&[("grant_type", "client_credentials")])
+        .said();
     assert_eq!(said.error(), (401, "invalid_client".into()));
 }
 
@@ -34,6 +38,10 @@ fn a_wrong_password_is_401_where_the_seed_says_400() {
     // DECISIONS 4.1: the standard agrees with seed 000.
     let demo = Demo::start();
     let id = "473860565698665592940942231026762145082188268181";
-    let said = http().post(demo.bank("token")).basic_auth(id, Some("x")).form(&[("grant_type", "client_credentials")]).said();
+    let said = http()
+        .post(demo.bank("token"))
+        .basic_auth(id, Some("x"))
+        .form(&[("grant_type", "client_credentials")])
+        .said();
     assert_eq!(said.error(), (401, "invalid_client".into()));
 }

@@ -28,7 +28,7 @@ pub(crate) struct Server {
     pub(crate) management: String,
     pub(crate) clock: ManualClock,
     pub(crate) setup: Setup,
-    pub(crate) data: TempDir,
+    _data: TempDir,
 }
 
 impl Server {
@@ -63,7 +63,7 @@ impl Server {
             actix_web::rt::System::new().block_on(bound.serve(config, served, issuer, started)).unwrap();
         });
         started.recv().unwrap();
-        Self { url, management, clock, setup, data }
+        Self { url, management, clock, setup, _data: data }
     }
 
     pub(crate) fn tenant(&self, name: &str, endpoint: &str) -> String {

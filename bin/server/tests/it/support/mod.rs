@@ -30,6 +30,7 @@ pub(crate) struct Demo {
     pub(crate) printed: Vec<String>,
     /// Where its data is.
     pub(crate) data: TempDir,
+    complaints: Arc<Mutex<String>>,
 }
 
 impl Demo {
@@ -87,7 +88,7 @@ impl Demo {
     pub(crate) fn terminate(&mut self) -> Option<i32> {
         let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let deadline = std::time::Duration::from_secs(20);
+        let deadline = Duration::from_secs(20);
         wait_for(deadline, || self.child.try_wait().unwrap()).and_then(|status| status.code())
     }
 
@@ -108,8 +109,13 @@ impl Demo {
 
     /// A password answer for `alice` through the public client `spl-app`.
     pub(crate) fn alice(&self, scope: &str) -> Value {
-        let form =
-            [("grant_type", "password"), ("client_id", "spl-app"), ("username", "alice"), ("password", "secret"), ("scope", scope)];
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "spl-app"),
+            ("username", "alice"),
+            ("password", "secret"),
+            ("scope", scope),
+        ];
         http().post(self.bank("token")).form(&form).json_ok()
     }
 
@@ -146,7 +152,7 @@ fn complaints(child: &mut Child) -> Arc<Mutex<String>> {
     std::thread::spawn(move || {
         for line in BufReader::new(err).split(b'\n').map_while(Result::ok) {
             let line = format!("{}\n", String::from_utf8_lossy(&line));
-            let _ = std::io::stderr().write_all(line.as_bytes());
+            drop(std::io::stderr().write_all(line.as_bytes()));
             keeper.lock().unwrap().push_str(&line);
         }
     });
@@ -192,6 +198,12 @@ pub(crate) fn http() -> Client {
     Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap()
 }
 
+/// A client that calls from another loopback address.
+pub(crate) fn http_from(address: &str) -> Client {
+    let address: IpAddr = address.parse().unwrap();
+    Client::builder().timeout(Duration::from_secs(30)).no_proxy().local_address(address).build().unwrap()
+}
+
 pub(crate) fn acme_m2m(request: RequestBuilder) -> RequestBuilder {
     request.basic_auth("acme-m2m", Some("acme-m2m-secret-0b7c41d2f98e4a63"))
 }
@@ -233,7 +245,11 @@ pub(crate) trait Ask {
 impl Ask for RequestBuilder {
     fn said(self) -> Said {
         let response: Response = self.send().unwrap();
-        Said { status: response.status().as_u16(), headers: response.headers().clone(), text: response.text().unwrap() }
+        Said {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            text: response.text().unwrap(),
+        }
     }
 
     fn json_ok(self) -> Value {

@@ -10,10 +10,10 @@ use std::{
 pub(crate) fn exchange(url: &str, bytes: &[u8]) -> String {
     let mut stream = connect(url);
     // The server may answer and close before everything is sent.
-    let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(Shutdown::Write);
+    drop(stream.write_all(bytes));
+    drop(stream.shutdown(Shutdown::Write));
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    drop(stream.read_to_end(&mut answer));
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -41,7 +41,8 @@ pub(crate) struct Answer {
 impl Answer {
     /// A header's value; `""` without one.
     pub(crate) fn header(&self, name: &str) -> &str {
-        let line = |line: &'_ str| line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
+        let line =
+            |line: &'_ str| line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
         let found = self.head.lines().skip(1).find(|text| line(text));
         found.and_then(|text| text.split_once(':')).map_or("", |(_, value)| value.trim())
     }
@@ -70,12 +71,12 @@ impl Talk {
 
     /// Sends. The server may have answered and closed before all is sent: then the rest is lost.
     pub(crate) fn say(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        drop(self.stream.write_all(bytes));
     }
 
     /// Sends no more.
     pub(crate) fn finish(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        drop(self.stream.shutdown(Shutdown::Write));
     }
 
     /// The next answer; `None` when the connection ends without one. The answer to `HEAD` has no body.

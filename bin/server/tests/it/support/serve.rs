@@ -11,8 +11,10 @@ use std::{
 /// Runs a command of the real binary in `dir` and gives what it printed.
 #[track_caller]
 pub(crate) fn countersign(dir: &Path, args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_countersign")).args(args).current_dir(dir).output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_countersign")).args(args).current_dir(dir).output().unwrap();
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{args:?}: {said}");
     said
 }
