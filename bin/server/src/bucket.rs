@@ -47,15 +47,20 @@ impl Buckets {
         let full_at = self.full_at.get_with(key, || Arc::new(AtomicI64::new(0)));
         let now = now.millis();
         let room = self.interval.saturating_mul(self.burst.saturating_sub(1));
+        // A clock that stepped back must not lock anyone out: nothing lies further ahead than an empty bucket.
+        let clamped = |at: i64| at.clamp(now, now.saturating_add(room).saturating_add(self.interval));
+        let fits = |at: i64| at.saturating_sub(now) <= room;
         let step = |at: i64| {
-            // A clock that stepped back must not lock anyone out: nothing lies further ahead than a full bucket.
-            let at = at.clamp(now, now.saturating_add(room).saturating_add(self.interval));
-            (at.saturating_sub(now) <= room).then(|| at.saturating_add(self.interval))
+            let at = clamped(at);
+            Some(if fits(at) { at.saturating_add(self.interval) } else { at })
         };
-        full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).map(|_before| ()).map_err(|at| {
-            let wait = at.saturating_sub(room).saturating_sub(now);
-            (wait / 1000).saturating_add(1).max(1)
-        })
+        let before = full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).unwrap_or_else(|at| at);
+        let at = clamped(before);
+        if fits(at) {
+            return Ok(());
+        }
+        let wait = at.saturating_sub(room).saturating_sub(now);
+        Err((wait / 1000).saturating_add(1))
     }
 }
 
@@ -89,7 +94,9 @@ mod tests {
         for _ in 0..2 {
             assert!(buckets.take(key("a"), Timestamp::from_secs(10_000)).is_ok());
         }
-        assert!(buckets.take(key("a"), Timestamp::from_secs(10)).is_err_and(|wait| wait <= 3));
+        let back = Timestamp::from_secs(10);
+        assert!(buckets.take(key("a"), back).is_err_and(|wait| wait <= 3));
+        assert!(buckets.take(key("a"), back.plus(Ttl::from_secs(2))).is_ok());
     }
 
     #[test]

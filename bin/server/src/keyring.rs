@@ -22,6 +22,9 @@ const MARGIN: Ttl = Ttl::from_secs(60);
 /// How long a retired key's row is kept, for whoever has to look into what it signed.
 const KEPT: Ttl = Ttl::from_days(30);
 
+/// The revision of a tenant that has been inserted and not yet filled.
+const UNFILLED: i64 = 1;
+
 /// One step in the life of a tenant's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyStep {
@@ -177,6 +180,10 @@ pub fn active_key(
 /// Those of storage and cryptography. The steps before the failing one are done.
 pub fn run(setup: &Setup, tenant: &Tenant) -> Result<Vec<String>, Fault> {
     let (keys, now) = (setup.database.tenant(tenant.id).keys()?, setup.clock.now());
+    if keys.is_empty() && tenant.revision <= UNFILLED {
+        // Someone is making this tenant right now, keys included.
+        return Ok(Vec::new());
+    }
     carry_out(setup, tenant, due(&keys, &tenant.settings, now), now)
 }
 

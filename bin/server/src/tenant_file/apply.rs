@@ -16,7 +16,7 @@ use super::{
 use crate::setup::Setup;
 
 /// How often to look again when somebody else changed the tenant meanwhile.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 10;
 
 /// Applies the text of a tenant file. Relative `…_file` paths begin at the working directory.
 ///

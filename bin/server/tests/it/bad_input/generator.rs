@@ -240,7 +240,7 @@ fn mutated(random: &mut Random, known: &Known, mut pairs: Pairs) -> Pairs {
                 };
             }
             (6, _) => {
-                (0..random.below(90)).for_each(|n| pairs.push((format!("p{n}").into_bytes(), b"v".to_vec())))
+                pairs.extend((0..random.below(90)).map(|n| (format!("p{n}").into_bytes(), b"v".to_vec())));
             }
             _ => {
                 let name = random.pick(&NAMES).as_bytes().to_vec();
@@ -500,7 +500,7 @@ fn json(pairs: &Pairs) -> Vec<u8> {
 /// What is no HTTP/1.1 request, or contradicts itself.
 fn malformed(random: &mut Random) -> Vec<u8> {
     const TOKEN: &str = "POST /idp/acme/authn/token HTTP/1.1\r\nHost: x\r\n";
-    let text = match random.below(18) {
+    match random.below(18) {
         0 => random.bytes(400),
         1 => b"\r\n\r\n\r\n".to_vec(),
         2 => b"GET /idp/acme/authn/jwks HTTP/9.9\r\nHost: x\r\n\r\n".to_vec(),
@@ -518,10 +518,9 @@ fn malformed(random: &mut Random) -> Vec<u8> {
         14 => format!("{TOKEN}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\na").into_bytes(),
         15 => b"GET /a\x01b HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
         16 => {
-            let junk: String = (0..120).map(|n| format!("X-{n}: 1\r\n")).collect();
+            let junk = (0..120).map(|n| format!("X-{n}: 1\r\n")).collect::<Vec<_>>().concat();
             format!("{TOKEN}{junk}\r\n").into_bytes()
         }
         _ => format!("{TOKEN}X-Junk: {}\r\n\r\n", "j".repeat(140_000)).into_bytes(),
-    };
-    text
+    }
 }

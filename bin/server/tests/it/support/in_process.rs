@@ -96,10 +96,10 @@ impl Server {
 
 pub(crate) fn config(url: &str) -> Config {
     let mut raw = RawConfig::default();
-    raw.server.listen = "127.0.0.1:0".to_owned();
+    "127.0.0.1:0".clone_into(&mut raw.server.listen);
     raw.server.workers = 1;
-    raw.management.listen = "127.0.0.1:0".to_owned();
-    raw.database.url = url.to_owned();
+    "127.0.0.1:0".clone_into(&mut raw.management.listen);
+    url.clone_into(&mut raw.database.url);
     raw.security.master_key = Some("ab".repeat(32));
     raw.security.argon2.memory_kib = 512;
     raw.security.argon2.iterations = 1;

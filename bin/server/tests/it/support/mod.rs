@@ -139,8 +139,8 @@ impl Demo {
 impl Drop for Demo {
     fn drop(&mut self) {
         // It may have ended by itself already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
@@ -164,12 +164,12 @@ fn welcome(child: &mut Child) -> Vec<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(out).lines().map_while(Result::ok) {
-            let _ = sender.send(line);
+            drop(sender.send(line));
         }
     });
     let mut printed = Vec::new();
     while !printed.last().is_some_and(|line: &String| line.contains(".well-known")) {
-        match lines.recv_timeout(Duration::from_secs(60)) {
+        match lines.recv_timeout(Duration::from_mins(1)) {
             Ok(line) => printed.push(line),
             Err(error) => panic!("the demo did not start ({error}); it printed {printed:?}"),
         }
@@ -189,7 +189,7 @@ pub(crate) fn wait_for<T>(patience: Duration, mut probe: impl FnMut() -> Option<
             return None;
         }
         // A pause that nothing ends early: the sender lives.
-        let _ = receiver.recv_timeout(Duration::from_millis(20));
+        receiver.recv_timeout(Duration::from_millis(20)).ok();
         let _ = &sender;
     }
 }

@@ -40,7 +40,7 @@ impl Node {
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let _ = sender.send(line);
+                drop(sender.send(line));
             }
         });
         let first = lines.recv_timeout(Duration::from_secs(30)).expect("the node listens");
@@ -56,7 +56,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
