@@ -10,6 +10,7 @@ use domain::{
 };
 use jose::{MasterKey, OpenSslSigner};
 use moka::sync::Cache;
+use oidc_core::discovery;
 use storage::Database;
 
 /// A signing key, opened.
@@ -29,8 +30,10 @@ pub struct TenantFacts {
     pub profile: WireProfile,
     /// Its policies.
     pub policies: BTreeMap<PolicyCode, AuthenticationPolicy>,
-    /// Its keys that are not retired.
+    /// Its keys.
     pub keys: Vec<TenantKey>,
+    /// Its metadata, as published.
+    pub discovery: String,
 }
 
 impl TenantFacts {
@@ -50,12 +53,15 @@ impl TenantFacts {
         let store = database.tenant(tenant.id);
         let policies = store.policies()?.into_iter().map(|policy| (policy.code.clone(), policy)).collect();
         let open = |record: SigningKeyRecord| {
+            checked(&record)?;
             let signer = OpenSslSigner::open(&record, tenant.id, master)?;
             Ok::<_, Fault>(TenantKey { record, signer })
         };
         let keys = store.keys()?.into_iter().map(open).collect::<Result<_, _>>()?;
         let issuer = Issuer::new(public_url, &tenant.name);
-        Ok(Some(Self { profile: tenant.profile(), issuer, policies, keys, tenant }))
+        let discovery = serde_json::to_string(&discovery::document(&tenant, &issuer))
+            .map_err(|_error| Fault::Invariant("claims are JSON"))?;
+        Ok(Some(Self { profile: tenant.profile(), issuer, policies, keys, discovery, tenant }))
     }
 
     /// The key that signs with `alg` now.
@@ -71,16 +77,18 @@ impl TenantFacts {
     }
 
     /// The JWK set as published now (RFC 7517 §5): pre-published, active and verify-only keys.
-    ///
-    /// # Errors
-    /// [`Fault::Inconsistent`] when a stored JWK is no JSON.
-    pub fn jwks(&self, now: Timestamp) -> Result<String, Fault> {
+    pub fn jwks(&self, now: Timestamp) -> String {
         let published = self.keys.iter().filter(|key| key.record.stage(now) != KeyStage::Retired);
-        let keys: Result<Vec<serde_json::Value>, _> =
-            published.map(|key| serde_json::from_str(&key.record.public_jwk)).collect();
-        let keys = keys.map_err(|error| Fault::Inconsistent(format!("signing_keys.public_jwk: {error}")))?;
-        Ok(serde_json::json!({ "keys": keys }).to_string())
+        let keys: Vec<&str> = published.map(|key| key.record.public_jwk.as_str()).collect();
+        format!("{{\"keys\":[{}]}}", keys.join(","))
     }
+}
+
+/// A published key must be a JSON object, because it is published as it is stored.
+fn checked(record: &SigningKeyRecord) -> Result<(), Fault> {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&record.public_jwk)
+        .map(|_object| ())
+        .map_err(|error| Fault::Inconsistent(format!("signing_keys.public_jwk: {error}")))
 }
 
 impl std::fmt::Debug for TenantFacts {

@@ -1,0 +1,81 @@
+//! What a load run observed.
+
+use std::time::Duration;
+
+/// Counts and latencies of a run, or of one connection of it.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Answers with status 200 within the run.
+    pub(crate) answered: u64,
+    /// Everything else.
+    pub(crate) errors: u64,
+    /// What the first of them was.
+    pub(crate) first_error: Option<String>,
+    /// Each answer's latency, microseconds.
+    micros: Vec<u32>,
+}
+
+impl Tally {
+    /// Notes a good answer; `counted` unless it came after the end of the run.
+    pub(crate) fn good(&mut self, latency: Duration, counted: bool) {
+        self.answered = self.answered.saturating_add(u64::from(counted));
+        self.micros.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// Notes anything else.
+    pub(crate) fn bad(&mut self, what: String) {
+        self.errors = self.errors.saturating_add(1);
+        self.first_error.get_or_insert(what);
+    }
+
+    /// Takes another one in.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.answered = self.answered.saturating_add(other.answered);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.micros.append(&mut other.micros);
+        if self.first_error.is_none() {
+            self.first_error = other.first_error;
+        }
+    }
+
+    /// The latencies below which these shares (0 to 1) of the answers stayed, milliseconds.
+    pub(crate) fn quantiles<const N: usize>(&mut self, shares: [f64; N]) -> [f64; N] {
+        self.micros.sort_unstable();
+        shares.map(|share| self.quantile(share))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank among some million answers is exact in an f64"
+    )]
+    fn quantile(&self, share: f64) -> f64 {
+        let rank = (self.micros.len() as f64 * share).ceil() as usize;
+        let micros = self.micros.get(rank.saturating_sub(1)).or(self.micros.last());
+        micros.map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_by_nearest_rank() {
+        let mut tally = Tally::default();
+        (1..=100).rev().for_each(|millis| tally.good(Duration::from_millis(millis), true));
+        let [half, most, all] = tally.quantiles([0.5, 0.99, 1.0]);
+        assert!((half - 50.0).abs() < 1e-9 && (most - 99.0).abs() < 1e-9 && (all - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_first_error_is_kept_when_tallies_are_merged() {
+        let mut one = Tally::default();
+        let mut two = Tally::default();
+        two.bad("status 500".to_owned());
+        one.merge(two);
+        one.bad("status 503".to_owned());
+        assert_eq!((one.errors, one.first_error.as_deref()), (2, Some("status 500")));
+    }
+}

@@ -1,0 +1,54 @@
+//! What a connection says.
+
+use serde_json::Value;
+
+use super::connection::request;
+use crate::failure::{Failure, Result};
+
+/// What one connection sends, again and again.
+pub(crate) enum Script {
+    /// The same bytes each time.
+    Same(Vec<u8>),
+    /// A chain of refresh tokens: each answer brings the token of the next request.
+    Refresh {
+        /// `POST /path`
+        line: String,
+        /// The header's value.
+        authorization: String,
+        /// The token to present, and with it the request.
+        next: Vec<u8>,
+    },
+}
+
+impl Script {
+    /// A chain that begins with `token`.
+    pub(crate) fn refresh(line: &str, authorization: &str, token: &str) -> Self {
+        let next = refresh_request(line, authorization, token);
+        Self::Refresh { line: line.to_owned(), authorization: authorization.to_owned(), next }
+    }
+
+    /// The next request.
+    pub(crate) fn request(&self) -> &[u8] {
+        match self {
+            Self::Same(bytes) | Self::Refresh { next: bytes, .. } => bytes,
+        }
+    }
+
+    /// Learns from a good answer.
+    ///
+    /// # Errors
+    /// When an answer in a chain brings no token.
+    pub(crate) fn learn(&mut self, body: &[u8]) -> Result<()> {
+        if let Self::Refresh { line, authorization, next } = self {
+            let answer: Value = serde_json::from_slice(body)?;
+            let token = answer.get("refresh_token").and_then(Value::as_str);
+            let token = token.ok_or_else(|| Failure::new("an answer without a refresh_token"))?;
+            *next = refresh_request(line, authorization, token);
+        }
+        Ok(())
+    }
+}
+
+fn refresh_request(line: &str, authorization: &str, token: &str) -> Vec<u8> {
+    request(line, Some(authorization), Some(&format!("grant_type=refresh_token&refresh_token={token}")))
+}
