@@ -15,6 +15,9 @@ pub enum LogFormat {
     Json,
 }
 
+/// Without what the HTTP library says of every malformed request: anyone could fill the log with it.
+const DEFAULT_FILTER: &str = "info,actix_http=off,actix_server=warn";
+
 /// `[log]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,7 +30,7 @@ pub struct LogSection {
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self { format: LogFormat::Human, filter: "info".to_owned() }
+        Self { format: LogFormat::Human, filter: DEFAULT_FILTER.to_owned() }
     }
 }
 

@@ -26,23 +26,31 @@ pub fn public(config: &mut web::ServiceConfig) {
         )
         .service(resource("/idp/{tenant}/authn/revoke", "POST, OPTIONS").route(web::post().to(revoke::post)))
         .service(
-            resource("/idp/{tenant}/authn/userinfo", "GET, POST, OPTIONS")
+            resource("/idp/{tenant}/authn/userinfo", "GET, HEAD, POST, OPTIONS")
                 .route(web::get().to(userinfo::answer))
+                .route(web::head().to(userinfo::answer))
                 .route(web::post().to(userinfo::answer)),
         )
-        .service(resource("/idp/{tenant}/authn/jwks", "GET, OPTIONS").route(web::get().to(jwks::get)))
         .service(
-            resource("/idp/{tenant}/authn/.well-known/openid-configuration", "GET, OPTIONS")
-                .route(web::get().to(discovery::get)),
+            resource("/idp/{tenant}/authn/jwks", "GET, HEAD, OPTIONS")
+                .route(web::get().to(jwks::get))
+                .route(web::head().to(jwks::get)),
+        )
+        .service(
+            resource("/idp/{tenant}/authn/.well-known/openid-configuration", "GET, HEAD, OPTIONS")
+                .route(web::get().to(discovery::get))
+                .route(web::head().to(discovery::get)),
         )
         // RFC 8414 §3.1 puts the well-known part between host and path; §5 allows the OpenID suffix there too.
         .service(
-            resource("/.well-known/oauth-authorization-server/idp/{tenant}/authn", "GET, OPTIONS")
-                .route(web::get().to(discovery::get)),
+            resource("/.well-known/oauth-authorization-server/idp/{tenant}/authn", "GET, HEAD, OPTIONS")
+                .route(web::get().to(discovery::get))
+                .route(web::head().to(discovery::get)),
         )
         .service(
-            resource("/.well-known/openid-configuration/idp/{tenant}/authn", "GET, OPTIONS")
-                .route(web::get().to(discovery::get)),
+            resource("/.well-known/openid-configuration/idp/{tenant}/authn", "GET, HEAD, OPTIONS")
+                .route(web::get().to(discovery::get))
+                .route(web::head().to(discovery::get)),
         )
         .default_service(web::to(not_found));
 }
