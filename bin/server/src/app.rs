@@ -20,6 +20,9 @@ use crate::{
     setup::Setup,
 };
 
+/// How many authenticators one source may wear out at a time.
+const SOURCE_SHARE: u32 = 4;
+
 /// Everything that requests and jobs share.
 pub struct App {
     /// The configuration.
@@ -42,8 +45,10 @@ pub struct App {
     pub facts: Facts,
     /// Recently proven chosen secrets.
     pub proven: ProvenSecrets,
-    /// What limits guessing.
+    /// What limits guessing at one authenticator.
     pub buckets: Buckets,
+    /// What limits one source over all authenticators, known or not.
+    pub source_buckets: Buckets,
     /// Where reads happen.
     pub reads: Lane,
     /// Where slow hashes happen.
@@ -79,6 +84,10 @@ impl App {
         Ok(Self {
             proven: ProvenSecrets::new(security.proven_secret_seconds, &env)?,
             buckets: Buckets::new(security.guess_burst, security.guesses_per_minute),
+            source_buckets: Buckets::new(
+                security.guess_burst.saturating_mul(SOURCE_SHARE),
+                security.guesses_per_minute.saturating_mul(SOURCE_SHARE),
+            ),
             reads: Lane::new("reads", readers, 4096, patience, metrics.lane("reads")),
             hashing: Lane::new(
                 "hashing",

@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod keyring;
 pub mod lane;
 pub mod metrics;
+pub mod operator;
 pub mod proven;
 pub mod respond;
 pub mod routes;

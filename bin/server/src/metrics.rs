@@ -21,6 +21,8 @@ pub struct Metrics {
     pub cache: IntCounterVec,
     /// `countersign_expired_rows_total{table}`
     pub expired: IntCounterVec,
+    /// `countersign_commit_batch_size`
+    pub commit_size: Histogram,
     /// `countersign_storage{what}`: storage's own counters, copied when scraped.
     storage: prometheus::IntGaugeVec,
 }
@@ -66,6 +68,10 @@ impl Metrics {
                 "Rows removed because they expired.",
                 &["table"],
             )?,
+            commit_size: Histogram::with_opts(
+                HistogramOpts::new("countersign_commit_batch_size", "Batches in a committed transaction.")
+                    .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+            )?,
             storage: prometheus::IntGaugeVec::new(
                 Opts::new("countersign_storage", "Storage: statements, commits, batches, queue."),
                 &["what"],
@@ -86,6 +92,7 @@ impl Metrics {
             Box::new(self.lane_wait.clone()),
             Box::new(self.cache.clone()),
             Box::new(self.expired.clone()),
+            Box::new(self.commit_size.clone()),
             Box::new(self.storage.clone()),
         ]
     }

@@ -26,7 +26,8 @@ pub enum AdminWrite {
     RemoveClient(ClientId),
     /// Creates a user.
     InsertUser(Box<User>),
-    /// Replaces a user; authenticators stay.
+    /// Replaces a user; authenticators stay. A user who is disabled, now or still, keeps nothing that was granted:
+    /// in the same transaction their refresh families end ([`crate::FamilyEnd::Disabled`]) and their sessions go.
     UpdateUser(Box<User>),
     /// Removes a user, with authenticators, sessions and families.
     RemoveUser(UserId),

@@ -28,6 +28,8 @@ pub enum FamilyEnd {
     Revoked,
     /// A spent token came back (RFC 9700 §4.14.2).
     Reused,
+    /// Its user was disabled.
+    Disabled,
 }
 
 impl FamilyEnd {
@@ -36,6 +38,7 @@ impl FamilyEnd {
         match self {
             Self::Revoked => "revoked",
             Self::Reused => "reused",
+            Self::Disabled => "disabled",
         }
     }
 }

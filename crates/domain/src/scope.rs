@@ -50,10 +50,10 @@ impl Scopes {
         self.0.iter().map(String::as_str)
     }
 
-    /// These without `value`.
+    /// These, as far as they are among `others`.
     #[must_use]
-    pub fn without(mut self, value: &str) -> Self {
-        self.0.remove(value);
+    pub fn shared_with(mut self, others: &Self) -> Self {
+        self.0.retain(|value| others.contains(value));
         self
     }
 

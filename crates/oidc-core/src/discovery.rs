@@ -35,7 +35,10 @@ pub fn document(tenant: &Tenant, issuer: &Issuer) -> Claims {
     // DECISIONS 2: `sub` is the same for every client.
     put("subject_types_supported", ["public"].into_iter().collect());
     let methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
-    let proven: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
+    let mut proven: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
+    if tenant.profile().bearer_authenticates {
+        proven.push("Bearer"); // RFC 8414 §2 takes access token types here.
+    }
     put("token_endpoint_auth_methods_supported", methods.clone().into());
     put("revocation_endpoint_auth_methods_supported", methods.into());
     put("introspection_endpoint_auth_methods_supported", proven.into());

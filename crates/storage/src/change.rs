@@ -1,11 +1,12 @@
 //! Carries out [`AdminWrite`]s, each with its precondition.
 
-use domain::{AdminWrite, AuditEvent, Client, ClientSecrets, TenantId, User};
+use domain::{AdminWrite, AuditEvent, Client, ClientSecrets, FamilyEnd, TenantId, User, UserStatus};
 
 use crate::failure::{Failure, Result};
 use crate::link::Link;
 use crate::table::{
-    audit_log, authenticators, clients, policies, signing_keys, source_failures, tenants, users,
+    audit_log, authenticators, clients, policies, refresh, sessions, signing_keys, source_failures, tenants,
+    users,
 };
 
 /// Does all of it in the transaction at hand, in order, and bumps the revision once; or fails somewhere in the
@@ -41,10 +42,7 @@ fn one(link: &mut Link, tenant: TenantId, write: &AdminWrite) -> Result<()> {
             users::insert(link, tenant, user)?;
             tenants::skip_user_id(link, tenant, user.id)
         }
-        AdminWrite::UpdateUser(user) => {
-            refuse_client_id(link, tenant, user)?;
-            users::update(link, tenant, user)
-        }
+        AdminWrite::UpdateUser(user) => update_user(link, tenant, user),
         AdminWrite::RemoveUser(id) => users::remove(link, tenant, *id),
         AdminWrite::InsertAuthenticator(_)
         | AdminWrite::UpdateAuthenticator { .. }
@@ -57,6 +55,17 @@ fn one(link: &mut Link, tenant: TenantId, write: &AdminWrite) -> Result<()> {
         }
         AdminWrite::RemoveKey(kid) => signing_keys::remove(link, tenant, kid),
     }
+}
+
+fn update_user(link: &mut Link, tenant: TenantId, user: &User) -> Result<()> {
+    refuse_client_id(link, tenant, user)?;
+    users::update(link, tenant, user)?;
+    if user.status == UserStatus::Disabled {
+        // The families first: whoever is opening a session in one has committed by then, or will conflict.
+        refresh::end_of_user(link, tenant, user.id, FamilyEnd::Disabled)?;
+        sessions::remove_user(link, tenant, user.id)?;
+    }
+    Ok(())
 }
 
 fn change_authenticator(link: &mut Link, tenant: TenantId, write: &AdminWrite) -> Result<()> {

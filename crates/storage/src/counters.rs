@@ -1,6 +1,7 @@
 //! What storage has done since it was opened.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Cumulative numbers since the database was opened, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub struct Counters {
     pub queue_length: u64,
 }
 
+/// Who wants to know the size of each group that was committed.
+pub(crate) type Observer = Arc<dyn Fn(usize) + Send + Sync>;
+
 /// The counters while they count.
 #[derive(Default)]
 pub(crate) struct Meter {
@@ -30,9 +34,27 @@ pub(crate) struct Meter {
     pub(crate) batches: Count,
     pub(crate) commit_size_sum: Count,
     pub(crate) conflicts: Count,
+    /// Whether the last group could not be committed.
+    pub(crate) failing: AtomicBool,
+    observer: RwLock<Option<Observer>>,
 }
 
 impl Meter {
+    /// Replaces whoever was told before.
+    pub(crate) fn observe(&self, observer: Observer) {
+        *self.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
+    }
+
+    /// Counts a committed transaction of so many batches.
+    pub(crate) fn committed(&self, batches: usize) {
+        self.commits.one();
+        self.commit_size_sum.add(batches);
+        let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(observer) = observer {
+            observer(batches);
+        }
+    }
+
     pub(crate) fn read_out(&self, queue_length: usize) -> Counters {
         Counters {
             reads: self.reads.value(),

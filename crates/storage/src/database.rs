@@ -1,5 +1,6 @@
 //! An open database.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -14,10 +15,14 @@ use crate::link::{Link, transact};
 use crate::manager::{Connector, LogErrors, Manager};
 use crate::schema::{self, SchemaState};
 use crate::system::SystemStore;
+use crate::table::tenants;
 use crate::tenant::TenantStore;
 
 /// How long an administrator's change or a sweep waits for its turn and its end.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a ping waits for its own write.
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open database. Clones are the same one.
 #[derive(Clone)]
@@ -96,14 +101,28 @@ impl Database {
         SystemStore::new(self.clone())
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and, as far as is known, takes writes. It reads only; but while the last commit
+    /// of a group has failed, it also writes a row as it stands, for nobody else may be writing then. When that is
+    /// committed, all is well again.
     ///
     /// # Errors
-    /// [`Fault::Storage`] when it does not, [`Fault::Busy`] when no connection is free.
+    /// [`Fault::Storage`] when it does not, [`Fault::Busy`] when no connection, or no place in the queue, is free.
     pub fn ping(&self) -> Result<(), Fault> {
         self.read(|link| {
             link.db().ping().map_err(|error| Failure::Trouble(trouble("connection", "ping", &error)))
-        })
+        })?;
+        let failing = &self.0.connector.meter.failing;
+        if failing.load(Ordering::Acquire) {
+            self.write_within(PROBE_PATIENCE, tenants::probe)?;
+            failing.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Tells `observer`, from now on and instead of whoever was told before, the number of batches in each
+    /// transaction that the committer has committed. It is called from the committer's threads and must not wait.
+    pub fn on_commit(&self, observer: impl Fn(usize) + Send + Sync + 'static) {
+        self.0.connector.meter.observe(Arc::new(observer));
     }
 
     /// What has been done since it was opened.
@@ -153,6 +172,14 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Link) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.write_within(PATIENCE, work)
+    }
+
+    fn write_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&mut Link) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         if !self.0.connector.target.has_single_writer() {
             return self.pooled(|link| {
                 transact(link, |link| {
@@ -170,7 +197,7 @@ impl Database {
         if !self.0.committer.run(task) {
             return Err(Failure::Fault(Fault::Busy("the commit queue")));
         }
-        match answered.recv_timeout(PATIENCE) {
+        match answered.recv_timeout(patience) {
             Ok(done) => done,
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Fault(Fault::Crashed)),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::Fault(unanswered())),

@@ -27,6 +27,8 @@ pub struct ServerSection {
     pub max_connections: usize,
     /// Seconds that requests in flight have to finish on SIGTERM.
     pub shutdown_timeout: u64,
+    /// Networks (CIDR) of the proxies in front, whose `X-Forwarded-For` is believed; empty: nobody's is.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
 }
 
 impl Default for ServerSection {
@@ -40,6 +42,7 @@ impl Default for ServerSection {
             keep_alive: 15,
             max_connections: 10_000,
             shutdown_timeout: 30,
+            trusted_proxies: Vec::new(),
         }
     }
 }

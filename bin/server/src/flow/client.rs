@@ -191,11 +191,22 @@ async fn failures(call: &Call, id: &ClientId) -> Result<Option<SourceFailures>, 
     call.read(1, move |store| store.source_failures(&id, source)).await
 }
 
-/// Takes from the bucket of source × client before any hashing (DECISIONS 5.6).
+/// Takes from the buckets of source × client, and of the source over all names, before any hashing (DECISIONS 5.6):
+/// a name that is made up costs as much as one that exists.
 fn spend(call: &Call, id: &ClientId, scheme: Scheme) -> Result<(), Stop> {
     let source = call.source.lock_unit().to_string();
     let key = BucketKey::new(call.facts.tenant.id, &["client", &source, id.as_str()]);
-    call.app.buckets.take(key, call.now).map_err(|wait| Stop::Refused(too_many(wait), scheme))
+    let one = call.app.buckets.take(key, call.now);
+    one.and_then(|()| whole_source(call)).map_err(|wait| Stop::Refused(too_many(wait), scheme))
+}
+
+/// Takes from the bucket of a source over all that it may try.
+///
+/// # Errors
+/// Seconds to wait.
+pub fn whole_source(call: &Call) -> Result<(), i64> {
+    let source = call.source.lock_unit().to_string();
+    call.app.source_buckets.take(BucketKey::new(call.facts.tenant.id, &["source", &source]), call.now)
 }
 
 /// 429 with `Retry-After` (DECISIONS 4.6).

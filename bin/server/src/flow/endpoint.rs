@@ -171,7 +171,8 @@ async fn read(
     let sources =
         params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };
     let params: Params = params::read(sources, &facts.profile).map_err(Unread::Stop)?;
-    let source = call::source(http).ok_or(Unread::Fault(Fault::Invariant("a TCP connection has a peer")))?;
+    let source = call::source(http, &app.config.raw.server.trusted_proxies)
+        .ok_or(Unread::Fault(Fault::Invariant("a TCP connection has a peer")))?;
     Ok(Call {
         store: app.database.tenant(facts.tenant.id),
         now: app.clock.now(),

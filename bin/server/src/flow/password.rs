@@ -71,13 +71,15 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
     Err(Fault::Contended(ROUNDS).into())
 }
 
-/// Takes from the bucket of client × user, or of source × user when the client is public (DECISIONS 5.6).
+/// Takes from the bucket of client × user (DECISIONS 5.6). A public client proves nothing: there it is source × user,
+/// and the source over all users.
 fn spend(call: &Call, grant: &Password<'_>, code: &PolicyCode) -> Result<(), Stop> {
     let source = call.source.lock_unit().to_string();
     let by =
         if grant.client.is_public() { source.as_str() } else { grant.client.client().client_id.as_str() };
     let key = BucketKey::new(call.facts.tenant.id, &["user", by, grant.username, code.as_str()]);
-    call.app.buckets.take(key, call.now).map_err(|wait| client::too_many(wait).into())
+    let whole = |()| if grant.client.is_public() { client::whole_source(call) } else { Ok(()) };
+    call.app.buckets.take(key, call.now).and_then(whole).map_err(|wait| client::too_many(wait).into())
 }
 
 type Found = (Option<User>, Option<Authenticator>);

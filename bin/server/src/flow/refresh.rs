@@ -28,7 +28,9 @@ pub async fn answer(
         token_text::parse(TokenKind::Refresh, text).ok_or_else(|| refresh_token::invalid("malformed"))?;
     for _ in 0..ROUNDS {
         let (stored, user) = lookup(call, presented).await?;
-        let facts = (stored.as_ref(), user.as_ref());
+        let policy = stored.as_ref().and_then(|stored| stored.family.policy.as_ref());
+        let policy = policy.and_then(|code| call.facts.policies.get(code));
+        let facts = refresh_token::Facts { stored: stored.as_ref(), user: user.as_ref(), policy };
         let profile = &issuing.policy.profile;
         let decision = refresh_token::resolve(client, request, &presented, facts, profile, &call.env())?;
         let stored = stored.ok_or(Fault::Invariant("a decision about no token"))?;

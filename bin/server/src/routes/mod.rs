@@ -63,7 +63,12 @@ fn resource(path: &str, methods: &'static str) -> actix_web::Resource {
             Err(fault) => respond::answer(Err(fault.into()), ""),
         }
     };
-    let not_allowed = move || async move {
+    let not_allowed = move |http: HttpRequest, app: web::Data<App>| async move {
+        match endpoint::tenant(&app.into_inner(), &http).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return endpoint::unknown_tenant(),
+            Err(fault) => return respond::answer(Err(fault.into()), ""),
+        }
         let mut response = respond::plain_error(
             StatusCode::METHOD_NOT_ALLOWED,
             "invalid_request",

@@ -2,7 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{
-    AuditEvent, AuditKind, AuditOutcome, WireProfile, Write, WriteBatch,
+    AuditEvent, AuditKind, AuditOutcome, GrantSubject, Locator, StoredRefresh, WireProfile, Write, WriteBatch,
+    encoding,
     port::{RefreshLookup as _, SessionLookup as _},
 };
 use oidc_core::{
@@ -21,23 +22,47 @@ pub async fn post(http: HttpRequest, payload: web::Payload) -> HttpResponse {
     endpoint::serve("revoke", http, payload, |call| async move { answer(&call).await }).await
 }
 
+/// What the audit log tells of the grant that ended.
+#[derive(Default)]
+struct Told {
+    user_name: Option<String>,
+    detail: String,
+}
+
+impl Told {
+    /// `locator` names the session, or the family: it is the public half of a token.
+    fn new(subject: Option<&GrantSubject>, kind: &str, locator: &Locator) -> Self {
+        Self {
+            user_name: subject.map(|subject| subject.user_name.clone()),
+            detail: format!("{kind} {}", encoding::base64url(locator.as_bytes())),
+        }
+    }
+}
+
 async fn answer(call: &Call) -> Result<Reply, Stop> {
     let caller = client::authenticate(call, None).await?;
     let profile = WireProfile::effective(call.facts.profile.name, caller.client().profile);
-    let mut writes = match introspect::target(&call.params, &profile)? {
-        Target::Nothing => Vec::new(),
+    let (mut writes, told) = match introspect::target(&call.params, &profile)? {
+        Target::Nothing => (Vec::new(), Told::default()),
         Target::Access(token) => {
             let session = call.read(1, move |store| store.session(&token.locator)).await?;
-            revoke::access(&caller, &token, session.as_ref())
+            let subject = session.as_ref().and_then(|session| session.subject.as_ref());
+            let told = Told::new(subject, "access_token", &token.locator);
+            (revoke::access(&caller, &token, session.as_ref()), told)
         }
         Target::Refresh(token) => {
             let stored = call.read(1, move |store| store.refresh(&token.locator)).await?;
-            revoke::refresh(&caller, &token, stored.as_ref())
+            let told = stored.as_ref().map(|StoredRefresh { family, .. }| {
+                Told::new(Some(&family.subject), "refresh_token", &family.locator)
+            });
+            (revoke::refresh(&caller, &token, stored.as_ref()), told.unwrap_or_default())
         }
     };
     if !writes.is_empty() {
-        let event =
+        let mut event =
             AuditEvent::new(&call.env(), &call.origin, AuditKind::Revocation, AuditOutcome::Success, "")?;
+        event.user_name = told.user_name;
+        event.detail = told.detail;
         writes.push(Write::Audit(Box::new(event.client(caller.client().client_id.as_str()))));
         // None of these has a precondition but the audit row's own key.
         call.commit(WriteBatch { writes }).await?;

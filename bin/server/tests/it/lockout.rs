@@ -483,3 +483,39 @@ fn parallel(count: usize, work: impl Fn() -> Said + Sync) -> Vec<Said> {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }
+
+#[test]
+fn made_up_names_from_one_source_wear_out_one_bucket_and_not_the_hashing_lane() {
+    let server = Server::start(&[include_str!("../../../../fixtures/demo/acme.toml")]);
+    let url = server.tenant("acme", "token");
+    let form = [("grant_type", "client_credentials")];
+    let statuses: Vec<u16> = (0..140)
+        .map(|n| {
+            http().post(&url).basic_auth(format!("made-up-{n}"), Some("guess")).form(&form).said().status
+        })
+        .collect();
+    // Four times `guess_burst` (30), under a clock that stands still.
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 120);
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 20);
+    // Another source is served.
+    let said = super::support::acme_m2m(http_from("127.0.0.2").post(&url)).form(&form).said();
+    assert_eq!(said.status, 200);
+}
+
+#[test]
+fn an_internal_authentication_fault_is_hid_error_100() {
+    let server = Server::start(&[include_str!("../../../../fixtures/demo/ONLINEBANK.toml")]);
+    let mut store = server.store("ONLINEBANK");
+    let user = domain::port::UserLookup::user_by_name(&mut store, "alice").unwrap().unwrap();
+    let policy = domain::PolicyCode::parse("AT_CUSTPW").unwrap();
+    let hash = domain::port::PasswordHash::from_phc("no hash at all".to_owned());
+    let credential = domain::PasswordCredential { hash, version: 2, uses: 0, history: Vec::new() };
+    let valid_until = domain::Timestamp::from_secs(4_000_000_000);
+    let broken = domain::AdminWrite::SetPassword { user_id: user.id, policy, credential, valid_until };
+    assert_eq!(store.change(vec![broken], Vec::new()).unwrap(), domain::Applied::Committed);
+    let form =
+        [("grant_type", "password"), ("client_id", "spl-app"), ("username", "alice"), ("password", "secret")];
+    let said = http().post(server.tenant("ONLINEBANK", "token")).form(&form).said();
+    assert_eq!(said.error(), (400, "hid_error".into()));
+    assert_eq!(said.json()["hid_error"]["code"], "100");
+}

@@ -65,5 +65,20 @@ fn parallel_refreshes_with_one_token_get_one_answer() {
 fn a_public_client_must_be_named_in_openid() {
     let demo = Demo::start();
     let form = [("grant_type", "refresh_token"), ("refresh_token", "crt_x")];
-    assert_eq!(http().post(demo.acme("token")).form(&form).said().error(), (401, "invalid_client".into()));
+    assert_eq!(http().post(demo.acme("token")).form(&form).said().error(), (400, "invalid_request".into()));
+}
+
+#[test]
+fn a_public_client_held_to_openid_must_be_named_in_a_hid_tenant_too() {
+    let strict = include_str!("../../../../fixtures/demo/ONLINEBANK.toml")
+        .replace("client_id = \"spl-app\"", "client_id = \"spl-app\"\nprofile = \"openid\"");
+    let server = Server::start(&[&strict]);
+    let url = server.tenant("ONLINEBANK", "token");
+    let form =
+        [("grant_type", "password"), ("client_id", "spl-app"), ("username", "alice"), ("password", "secret")];
+    let first = http().post(&url).form(&form).json_ok();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", text(&first, "refresh_token"))];
+    assert_eq!(http().post(&url).form(&form).said().error(), (400, "invalid_request".into()));
+    let named = [form[0], form[1], ("client_id", "spl-app")];
+    assert_eq!(http().post(&url).form(&named).said().status, 200);
 }

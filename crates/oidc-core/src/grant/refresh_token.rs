@@ -1,12 +1,12 @@
 //! `refresh_token` (RFC 6749 §6, RFC 9700 §4.14, DECISIONS 3.4).
 
 use domain::{
-    AuthenticatedClient, AuthorizedGrant, Env, FamilyEnd, OAuthErrorCode, PresentedToken, RefreshFamily,
-    RefreshPolicy, Refusal, Scopes, StoredRefresh, User, UserStatus, WireProfile, Write,
-    refresh::RETRY_WINDOW,
+    AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, Env, FamilyEnd, OAuthErrorCode,
+    PresentedToken, RefreshFamily, RefreshPolicy, Refusal, Scopes, SessionLimits, StoredRefresh, User,
+    UserStatus, WireProfile, Write, refresh::RETRY_WINDOW,
 };
 
-use crate::token::TokenRequest;
+use crate::token::{HidParameters, Mode, TokenRequest, hid_unsupported};
 
 /// What becomes of a refresh request.
 #[derive(Debug)]
@@ -20,42 +20,71 @@ pub enum Decision {
     Reused,
 }
 
-/// Decides about a token that was looked up. `user` is the family's user as stored now.
+/// What a refresh rests on, as stored now.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The token, with its family.
+    pub stored: Option<&'a StoredRefresh>,
+    /// The family's user.
+    pub user: Option<&'a User>,
+    /// The policy under which they proved themselves: its limits hold for the new session.
+    pub policy: Option<&'a AuthenticationPolicy>,
+}
+
+/// Decides about a token that was looked up.
 ///
 /// # Errors
 /// `unauthorized_client` without the grant; `invalid_grant` for an unknown, foreign, expired or ended token, one
-/// text for all; `invalid_scope` for more than was granted.
+/// text for all; `invalid_scope` for more than was granted and the client may still have; `hid_error` 1009 for a
+/// device, a mode, or another policy or channel than the log-in's.
 pub fn resolve(
     client: &AuthenticatedClient,
     request: &TokenRequest,
     presented: &PresentedToken,
-    facts: (Option<&StoredRefresh>, Option<&User>),
+    facts: Facts<'_>,
     profile: &WireProfile,
     env: &Env<'_>,
 ) -> Result<Decision, Refusal> {
     super::allow(client.client(), request.grant.grant_type(), profile)?;
-    let stored = facts
-        .0
-        .filter(|stored| stored.token.digest.matches(&presented.digest))
-        .ok_or_else(|| invalid("unknown"))?;
+    let ours = |stored: &&StoredRefresh| stored.token.digest.matches(&presented.digest);
+    let stored = facts.stored.filter(ours).ok_or_else(|| invalid("unknown"))?;
     let family = &stored.family;
-    if family.client_id != client.client().client_id {
-        return Err(invalid("foreign"));
-    }
-    if family.ended {
-        return Err(invalid("family_ended"));
-    }
-    if family.expires_at.has_passed(env.now) {
-        return Err(invalid("family_expired"));
-    }
-    if facts.1.is_none_or(|user| user.status == UserStatus::Disabled) {
-        return Err(invalid("user_disabled"));
-    }
+    usable(family, client, facts.user, env)?;
+    overrides(&request.hid, family)?;
     if family.current != stored.token.locator {
         return Ok(spent(family, stored, env));
     }
-    let scopes = narrowed(family, request.scope.as_ref())?;
-    Ok(Decision::Refresh(Box::new(grant(family, scopes))))
+    let scopes = narrowed(family, client, request.scope.as_ref())?;
+    Ok(Decision::Refresh(Box::new(grant(family, scopes, facts.policy))))
+}
+
+fn usable(
+    family: &RefreshFamily,
+    client: &AuthenticatedClient,
+    user: Option<&User>,
+    env: &Env<'_>,
+) -> Result<(), Refusal> {
+    if family.client_id != client.client().client_id {
+        Err(invalid("foreign"))
+    } else if family.ended {
+        Err(invalid("family_ended"))
+    } else if family.expires_at.has_passed(env.now) {
+        Err(invalid("family_expired"))
+    } else if user.is_none_or(|user| user.status == UserStatus::Disabled) {
+        Err(invalid("user_disabled"))
+    } else {
+        Ok(())
+    }
+}
+
+/// A refresh goes on with a log-in; it cannot be made into another one.
+fn overrides(hid: &HidParameters, family: &RefreshFamily) -> Result<(), Refusal> {
+    let another_policy = hid.auth_type.is_some() && hid.auth_type != family.policy;
+    let another_channel = hid.channel.is_some() && hid.channel != family.channel;
+    if another_policy || another_channel || hid.device.is_some() || hid.mode != Mode::Synchronous {
+        return Err(hid_unsupported("hid_override_of_refresh"));
+    }
+    Ok(())
 }
 
 fn spent(family: &RefreshFamily, stored: &StoredRefresh, env: &Env<'_>) -> Decision {
@@ -68,15 +97,25 @@ fn spent(family: &RefreshFamily, stored: &StoredRefresh, env: &Env<'_>) -> Decis
     }
 }
 
-fn narrowed(family: &RefreshFamily, asked: Option<&Scopes>) -> Result<Scopes, Refusal> {
+/// What was granted and the client may still have; a refresh may ask for less (RFC 6749 §6).
+fn narrowed(
+    family: &RefreshFamily,
+    client: &AuthenticatedClient,
+    asked: Option<&Scopes>,
+) -> Result<Scopes, Refusal> {
+    let left = family.scopes.clone().shared_with(&client.client().scopes);
     match asked {
-        None => Ok(family.scopes.clone()),
-        Some(asked) if asked.is_subset(&family.scopes) => Ok(asked.clone()),
+        None => Ok(left),
+        Some(asked) if asked.is_subset(&left) => Ok(asked.clone()),
         Some(_) => Err(TOO_MUCH),
     }
 }
 
-fn grant(family: &RefreshFamily, scopes: Scopes) -> AuthorizedGrant {
+fn grant(family: &RefreshFamily, scopes: Scopes, policy: Option<&AuthenticationPolicy>) -> AuthorizedGrant {
+    let today = |policy: &AuthenticationPolicy| SessionLimits {
+        inactivity: policy.inactivity(),
+        total: policy.total(),
+    };
     AuthorizedGrant {
         client_id: family.client_id.clone(),
         subject: Some(family.subject.clone()),
@@ -85,7 +124,7 @@ fn grant(family: &RefreshFamily, scopes: Scopes) -> AuthorizedGrant {
         acr: family.acr.clone(),
         amr: family.amr.clone(),
         auth_time: family.auth_time,
-        limits: family.limits,
+        limits: policy.map_or(family.limits, today),
         refresh: RefreshPolicy::None,
         policy: family.policy.clone(),
         channel: family.channel.clone(),
@@ -112,6 +151,13 @@ pub const SEAL_LABEL: &str = "refresh answer";
 pub const fn invalid(reason: &'static str) -> Refusal {
     Refusal::new(OAuthErrorCode::InvalidGrant, reason, "Invalid grant: Refresh token is invalid")
 }
+
+/// `invalid_request` where a public client must name itself (DECISIONS 2).
+pub const UNNAMED: Refusal = Refusal::new(
+    OAuthErrorCode::InvalidRequest,
+    "missing_client_id",
+    "Missing or empty \"client_id\" parameter",
+);
 
 const TOO_MUCH: Refusal = Refusal::new(
     OAuthErrorCode::InvalidScope,

@@ -157,7 +157,7 @@ fn done(issued: Issued) -> (Outcome, WriteBatch) {
     (Outcome::Issued(issued.answer), issued.batch)
 }
 
-fn refresh<P: RefreshLookup + UserLookup + ?Sized>(
+fn refresh<P: PolicyLookup + RefreshLookup + UserLookup + ?Sized>(
     ports: &mut P,
     client: &AuthenticatedClient,
     request: &TokenRequest,
@@ -170,8 +170,11 @@ fn refresh<P: RefreshLookup + UserLookup + ?Sized>(
     };
     let stored = ports.refresh(&presented.locator)?;
     let user = stored.as_ref().map(|stored| ports.user(stored.family.subject.user_id)).transpose()?.flatten();
+    let policy = stored.as_ref().and_then(|stored| stored.family.policy.clone());
+    let policy = policy.map(|code| ports.policy(&code)).transpose()?.flatten();
     let profile = &issuing.policy.profile;
-    let facts = (stored.as_ref(), user.as_ref());
+    let facts =
+        refresh_token::Facts { stored: stored.as_ref(), user: user.as_ref(), policy: policy.as_ref() };
     let decision = refresh_token::resolve(client, request, &presented, facts, profile, &issuing.env);
     match (decision, stored) {
         (Err(refusal), _) => refused(refusal),

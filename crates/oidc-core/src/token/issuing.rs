@@ -68,7 +68,8 @@ impl Issuing<'_> {
         Ok(Issued { answer, batch })
     }
 
-    /// Issues the tokens of a refresh. `presented` is the text of the token that is used.
+    /// Issues the tokens of a refresh. `presented` is the text of the token that is used. With `noToken=1` nothing
+    /// is rotated, and nothing but the audit row is written.
     ///
     /// # Errors
     /// As [`Issuing::fresh`], and [`Fault::Crypto`] when the answer cannot be sealed.
@@ -80,6 +81,12 @@ impl Issuing<'_> {
         stored: &StoredRefresh,
         presented: &str,
     ) -> Result<Issued, Fault> {
+        if request.hid.no_token {
+            // Nothing is generated and nothing is spent (DECISIONS 3.3); the token must still be the current one.
+            let held = Write::RequireRefresh { family: stored.family.locator, current: stored.token.locator };
+            let writes = vec![held, self.audit(client, request, grant, "no_token")?];
+            return Ok(Issued { answer: answer::placeholder(&grant.context), batch: WriteBatch { writes } });
+        }
         let rotate = self.policy.profile.rotate_refresh;
         let chain = Chain::Of { family: &stored.family, rotate };
         let plan = issue::plan(grant, chain, &self.policy, &self.env)?;

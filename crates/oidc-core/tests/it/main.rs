@@ -94,6 +94,22 @@ impl World {
         scope: &str,
         limits: SessionLimits,
     ) -> Claims {
+        self.grant(client, user, scope, limits, None)
+    }
+
+    /// The same with `openid` under a policy.
+    fn sign_in_under(&self, policy: &str, client: &AuthenticatedClient, user: &User) -> Claims {
+        self.grant(client, user, "openid", HOUR, Some(testkit::policy_code(policy)))
+    }
+
+    fn grant(
+        &self,
+        client: &AuthenticatedClient,
+        user: &User,
+        scope: &str,
+        limits: SessionLimits,
+        policy: Option<domain::PolicyCode>,
+    ) -> Claims {
         let grant = AuthorizedGrant {
             client_id: client.client().client_id.clone(),
             subject: Some(GrantSubject {
@@ -108,7 +124,7 @@ impl World {
             auth_time: self.now,
             limits,
             refresh: RefreshPolicy::NewFamily(Ttl::from_secs(1000)),
-            policy: None,
+            policy,
             channel: None,
             context: Vec::new(),
         };

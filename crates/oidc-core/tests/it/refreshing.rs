@@ -127,3 +127,54 @@ fn a_family_ends_when_its_time_is_over_and_when_its_user_is_disabled() {
     world.later(1000);
     assert_eq!(refresh(&world, &client, &first).unwrap_err().reason, "family_expired");
 }
+
+#[test]
+fn no_token_proves_the_refresh_token_and_spends_nothing() {
+    let world = World::new(ProfileName::Hid);
+    let client = proven(a_client("app").scopes("openid offline_access").build());
+    let first = world.sign_in(&client, &bob(&world), "openid offline_access", HOUR);
+    let first = text(&first, "refresh_token");
+    let form = [("grant_type", "refresh_token"), ("refresh_token", first), ("noToken", "1")];
+    let answer = world.token(&client, &form).unwrap();
+    assert_eq!(
+        serde_json::Value::Object(answer),
+        serde_json::json!({ "access_token": "IA==", "token_type": "Bearer", "expires_in": 0 })
+    );
+    assert_eq!(world.store.session_count(), 1);
+    // Still the current one.
+    assert!(refresh(&world, &client, first).is_ok());
+}
+
+#[test]
+fn a_refresh_cannot_be_made_into_another_log_in() {
+    let world = World::new(ProfileName::Hid);
+    let client = proven(a_client("app").scopes("openid").build());
+    let first = world.sign_in(&client, &bob(&world), "openid", HOUR);
+    for pair in [("authType", "AT_OTHER"), ("channel", "CH_DIRECT"), ("device_id", "1"), ("mode", "SIGNING")]
+    {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", text(&first, "refresh_token")), pair];
+        assert_eq!(world.token(&client, &form).unwrap_err().code, OAuthErrorCode::HidError, "{pair:?}");
+    }
+    assert!(refresh(&world, &client, text(&first, "refresh_token")).is_ok());
+}
+
+#[test]
+fn scopes_that_the_client_lost_are_not_refreshed() {
+    let Family { world, first, .. } = family();
+    let client = proven(a_client("app").scopes("openid offline_access").build());
+    let form =
+        [("grant_type", "refresh_token"), ("refresh_token", first.as_str()), ("scope", "openid profile")];
+    assert_eq!(world.token(&client, &form).unwrap_err().code, OAuthErrorCode::InvalidScope);
+    let answer = refresh(&world, &client, &first).unwrap();
+    assert_eq!(text(&answer, "scope"), "offline_access openid");
+}
+
+#[test]
+fn the_limits_of_the_policy_in_force_hold_for_the_new_session() {
+    let world = World::new(ProfileName::Openid);
+    let client = proven(a_client("app").scopes("openid").build());
+    let first = world.sign_in_under("AT_STDPWD", &client, &bob(&world));
+    world.store.policy_insert(testkit::a_policy("AT_STDPWD").timeouts(30, 60).build());
+    let answer = refresh(&world, &client, text(&first, "refresh_token")).unwrap();
+    assert_eq!(answer["expires_in"], 60);
+}

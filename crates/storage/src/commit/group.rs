@@ -107,8 +107,7 @@ fn trouble_of(failure: Failure) -> Trouble {
 /// Counts what was committed.
 pub(super) fn count(meter: &Meter, outcomes: &Outcomes) {
     let with = |wanted| outcomes.iter().filter(|outcome| matches!(outcome, Ok(a) if *a == wanted)).count();
-    meter.commits.one();
-    meter.commit_size_sum.add(outcomes.len());
+    meter.committed(outcomes.len());
     meter.batches.add(with(Applied::Committed));
     meter.conflicts.add(with(Applied::Conflict));
 }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use domain::Fault;
@@ -71,18 +72,25 @@ impl Worker {
         }
         match outcomes {
             Ok(outcomes) => {
+                self.note(outcomes.iter().any(Result::is_ok));
                 group::count(&self.connector.meter, &outcomes);
                 for (pending, outcome) in group.into_iter().zip(outcomes) {
                     pending.waiter.answer(outcome.map_err(Fault::from));
                 }
             }
             Err(trouble) => {
+                self.note(false);
                 tracing::error!(error = %trouble, batches = group.len(), "a commit failed");
                 for pending in group {
                     pending.waiter.answer(Err(trouble.clone().into()));
                 }
             }
         }
+    }
+
+    /// Notes for readiness whether the database took anything of the last group.
+    fn note(&self, taken: bool) {
+        self.connector.meter.failing.store(!taken, Ordering::Release);
     }
 
     fn attempt(&mut self, group: &[Pending]) -> Result<group::Outcomes, Trouble> {

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use domain::{
     ClientId, FamilyEnd, Locator, RefreshFamily, RefreshToken, Scopes, SecretDigest, SessionLimits,
-    StoredRefresh, TenantId, Timestamp, Ttl,
+    StoredRefresh, TenantId, Timestamp, Ttl, UserId,
 };
 
 use super::facts::Facts;
@@ -246,6 +246,18 @@ pub(crate) fn end(link: &mut Link, tenant: TenantId, family: &Locator, end: Fami
         .filter(refresh_families::locator.eq(blob(family)))
         .filter(refresh_families::ended.is_null());
     diesel::update(row)
+        .set(refresh_families::ended.eq(end.as_str()))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(FAMILIES, "update"))
+}
+
+/// Ends all families of a user. The first end of each stands.
+pub(crate) fn end_of_user(link: &mut Link, tenant: TenantId, user: UserId, end: FamilyEnd) -> Result<()> {
+    let rows = scoped(tenant)
+        .filter(refresh_families::user_id.eq(user.number()))
+        .filter(refresh_families::ended.is_null());
+    diesel::update(rows)
         .set(refresh_families::ended.eq(end.as_str()))
         .execute(link.write())
         .map(drop)

@@ -1,7 +1,7 @@
 //! Sessions.
 
 use diesel::prelude::*;
-use domain::{ClientId, Locator, Scopes, SecretDigest, Session, TenantId, Timestamp, Ttl};
+use domain::{ClientId, Locator, Scopes, SecretDigest, Session, TenantId, Timestamp, Ttl, UserId};
 
 use super::facts::Facts;
 use super::{Swept, blob, by_tenant, locator};
@@ -142,6 +142,14 @@ pub(crate) fn remove(link: &mut Link, tenant: TenantId, locator: &Locator) -> Re
 /// Removes a family's sessions.
 pub(crate) fn remove_family(link: &mut Link, tenant: TenantId, family: &Locator) -> Result<()> {
     diesel::delete(scoped(tenant).filter(sessions::family.eq(blob(family))))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on(TABLE, "delete"))
+}
+
+/// Removes all sessions of a user.
+pub(crate) fn remove_user(link: &mut Link, tenant: TenantId, user: UserId) -> Result<()> {
+    diesel::delete(scoped(tenant).filter(sessions::user_id.eq(user.number())))
         .execute(link.write())
         .map(drop)
         .map_err(on(TABLE, "delete"))

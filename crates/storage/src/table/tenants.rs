@@ -110,6 +110,15 @@ pub(crate) fn insert(link: &mut Link, name: &TenantName, settings: &TenantSettin
     Ok(Tenant { id: tenant_id(id), name: name.clone(), settings: settings.clone(), revision: 1 })
 }
 
+/// Writes a row as it stands, to see whether the database takes writes.
+pub(crate) fn probe(link: &mut Link) -> Result<()> {
+    diesel::update(numbers::table.filter(numbers::name.eq("tenant")))
+        .set(numbers::next.eq(numbers::next))
+        .execute(link.write())
+        .map(drop)
+        .map_err(on("numbers", "update"))
+}
+
 pub(crate) fn remove(link: &mut Link, tenant: TenantId) -> Result<()> {
     diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(TABLE, "delete"))
 }

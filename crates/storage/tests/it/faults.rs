@@ -12,6 +12,7 @@ both!(
     a_lock_held_too_long_is_a_fault_and_passes,
     a_failing_statement_fails_its_batch_alone,
     a_failed_commit_fails_every_batch_in_it,
+    a_ping_fails_while_nothing_can_be_committed,
 );
 
 fn a_lock_held_too_long_is_a_fault_and_passes(fixture: &Fixture) {
@@ -31,6 +32,29 @@ fn a_lock_held_too_long_is_a_fault_and_passes(fixture: &Fixture) {
     raw.run("ROLLBACK").expect("the lock goes");
     assert!(store.clone().session(&locator(n)).expect("an answer").is_none());
     assert_eq!(answer(&submit(&store, vec![insert(n)])), Ok(Applied::Committed));
+}
+
+fn a_ping_fails_while_nothing_can_be_committed(fixture: &Fixture) {
+    let fixture = fixture.like(|config| config.statement_timeout = Duration::from_millis(100));
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let mut raw = fixture.raw();
+    let lock = if fixture.is_server {
+        "BEGIN; LOCK TABLE sessions, numbers IN SHARE MODE"
+    } else {
+        "BEGIN IMMEDIATE"
+    };
+    raw.run(lock).expect("the lock");
+    fixture.database.ping().expect("it answers, and nobody has failed to write");
+    answer(&submit(&store, vec![insert(fresh())])).expect_err("the lock holds");
+    for _ in 0..2 {
+        fixture.database.ping().expect_err("nothing can be committed");
+    }
+    raw.run("ROLLBACK").expect("the lock goes");
+    fixture.database.ping().expect("it recovers by itself");
+    let writes = fixture.database.counters().writes;
+    fixture.database.ping().expect("it is well");
+    assert_eq!(fixture.database.counters().writes, writes, "a ping of what is well writes nothing");
 }
 
 /// Makes any row of the audit log whose detail is `bad` fail, at once or at COMMIT.

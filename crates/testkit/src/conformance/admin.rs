@@ -2,14 +2,14 @@
 
 use domain::{
     AdminWrite, AuthenticatorStatus, ClientSecrets, PasswordCredential, SecretDigest, SigningAlg,
-    SigningKeyRecord, SourceFailures, TenantSettings, User, Write,
+    SigningKeyRecord, SourceFailures, TenantSettings, User, UserStatus, Write,
 };
 
 use super::TestStore;
 use super::fixture::{
     CLIENT, NOW, Whole, address, administer, authenticator, bob, bobs, client, commit, failed, hash, insert,
-    later, open_family, policy, refuse, seed, session, session_of, stored_authenticator, stored_refresh,
-    stored_session, succeeded,
+    later, open_family, policy, refuse, rotate, seed, session, session_of, stored_authenticator,
+    stored_refresh, stored_session, succeeded,
 };
 use crate::{a_client, a_policy, a_user, an_authenticator, client_id};
 
@@ -232,6 +232,25 @@ pub fn a_removed_user_takes_everything_along(store: &mut dyn TestStore) {
     assert!(stored_session(store, 2).is_none() && stored_refresh(store, 11).is_none());
     assert!(stored_session(store, 1).is_some() && stored_session(store, 3).is_some());
     assert!(stored_authenticator(store, alice.id).is_some());
+}
+
+/// Who is disabled keeps authenticators, but no session and no family, which enabling does not bring back; nothing
+/// of others changes. A conflict later in the list leaves all of it.
+pub fn a_disabled_user_loses_what_was_granted(store: &mut dyn TestStore) {
+    let alice = populate(store);
+    let with = |status| AdminWrite::UpdateUser(Box::new(User { status, ..bob() }));
+    administer(store, vec![with(UserStatus::Enabled)]);
+    refuse(store, vec![with(UserStatus::Disabled), supersede("unknown")]);
+    assert!(stored_session(store, 2).is_some());
+    assert_eq!(stored_refresh(store, 11).map(|read| read.family.ended), Some(false));
+    administer(store, vec![with(UserStatus::Disabled)]);
+    assert!(stored_session(store, 2).is_none());
+    assert_eq!(stored_refresh(store, 11).map(|read| read.family.ended), Some(true));
+    assert!(stored_session(store, 1).is_some() && stored_session(store, 3).is_some());
+    assert_eq!(bobs(store).whole(), authenticator().whole());
+    assert!(stored_authenticator(store, alice.id).is_some());
+    administer(store, vec![with(UserStatus::Enabled)]);
+    super::fixture::conflict(store, vec![rotate(10, 11, 12)]);
 }
 
 /// With a client go sessions, families and failures; nothing of users.

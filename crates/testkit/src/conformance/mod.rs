@@ -94,6 +94,7 @@ macro_rules! conformance_cases {
             a_reset_unlocks_and_forgets_failures_and_uses
             an_update_of_an_authenticator_keeps_its_counters
             a_removed_user_takes_everything_along
+            a_disabled_user_loses_what_was_granted
             a_removed_client_takes_everything_along
             a_removed_policy_takes_its_authenticators_along
             a_key_is_superseded_once

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::port::StoredClient;
-use domain::{AdminWrite, Authenticator, ClientId, PolicyCode, User, UserId};
+use domain::{AdminWrite, Authenticator, ClientId, PolicyCode, User, UserId, UserStatus};
 
 use super::{Conflict, State, require};
 
@@ -29,6 +29,9 @@ impl State {
             AdminWrite::UpdateUser(user) => {
                 require(self.users.contains_key(&user.id))?;
                 self.put_user(user)?;
+                if user.status == UserStatus::Disabled {
+                    self.end_grants_of(user.id);
+                }
             }
             AdminWrite::RemoveUser(id) => self.remove_user(*id),
             AdminWrite::InsertAuthenticator(_)
@@ -137,6 +140,14 @@ impl State {
         self.users.remove(&id);
         self.authenticators.retain(|(user, _), _| *user != id);
         self.remove_grants(|_, user| user == Some(id));
+    }
+
+    /// Families are kept, as ended ones; sessions go.
+    fn end_grants_of(&mut self, id: UserId) {
+        for family in self.families.values_mut().filter(|family| family.subject.user_id == id) {
+            family.ended = true;
+        }
+        self.sessions.retain(|_, session| session.subject.as_ref().is_none_or(|of| of.user_id != id));
     }
 
     fn remove_grants(&mut self, goes: impl Fn(&ClientId, Option<UserId>) -> bool) {
