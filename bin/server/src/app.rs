@@ -75,6 +75,11 @@ impl App {
     /// [`BuildError`].
     pub fn build(config: Config, setup: Setup, public_url: String) -> Result<Self, BuildError> {
         let metrics = Metrics::new()?;
+        let sizes = metrics.commit_size.clone();
+        // A group never comes near the numbers at which an f64 is not exact.
+        setup
+            .database
+            .on_commit(move |batches| sizes.observe(f64::from(u32::try_from(batches).unwrap_or(u32::MAX))));
         let security = &config.raw.security;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = if security.hash_threads == 0 { cores } else { security.hash_threads };
@@ -125,6 +130,7 @@ impl App {
     /// Those of storage and of the lane.
     pub async fn tenant(self: &Arc<Self>, name: &TenantName) -> Result<Option<Arc<TenantFacts>>, Fault> {
         if let Some(facts) = self.facts.tenant(name) {
+            self.metrics.cache("tenants", true);
             return Ok(Some(facts));
         }
         self.metrics.cache("tenants", false);

@@ -1,7 +1,11 @@
 //! Cached facts (BLUEPRINT amendment 4): tenants with their policies and keys, and clients. Dropped on local writes,
 //! and within a second or two when another node writes (DECISIONS 5.7).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
     AuthenticationPolicy, ClientId, Fault, Issuer, KeyStage, PolicyCode, SigningAlg, SigningKeyRecord,
@@ -17,7 +21,8 @@ use storage::Database;
 pub struct TenantKey {
     /// The record.
     pub record: SigningKeyRecord,
-    signer: OpenSslSigner,
+    /// `None`: its private half does not open. It is published all the same, for what it signed.
+    signer: Option<OpenSslSigner>,
 }
 
 /// Everything about a tenant that requests need and that seldom changes.
@@ -32,15 +37,15 @@ pub struct TenantFacts {
     pub policies: BTreeMap<PolicyCode, AuthenticationPolicy>,
     /// Its keys.
     pub keys: Vec<TenantKey>,
-    /// Its metadata, as published.
-    pub discovery: String,
+    /// Its metadata, as published from each instant on, in order; never empty.
+    discovery: Vec<(Timestamp, String)>,
 }
 
 impl TenantFacts {
-    /// Reads a tenant by name. Blocking.
+    /// Reads a tenant by name. Blocking. A key that does not open is told to the log, and does not sign.
     ///
     /// # Errors
-    /// Those of storage, and when a key does not open under the master key.
+    /// Those of storage.
     pub fn load(
         database: &Database,
         master: &MasterKey,
@@ -54,26 +59,39 @@ impl TenantFacts {
         let policies = store.policies()?.into_iter().map(|policy| (policy.code.clone(), policy)).collect();
         let open = |record: SigningKeyRecord| {
             checked(&record)?;
-            let signer = OpenSslSigner::open(&record, tenant.id, master)?;
-            Ok::<_, Fault>(TenantKey { record, signer })
+            let signer = OpenSslSigner::open(&record, tenant.id, master).map_err(|error| {
+                tracing::error!(tenant = %tenant.name, kid = %record.kid, %error, "a signing key does not open");
+            });
+            Ok::<_, Fault>(TenantKey { record, signer: signer.ok() })
         };
-        let keys = store.keys()?.into_iter().map(open).collect::<Result<_, _>>()?;
+        let keys: Vec<_> = store.keys()?.into_iter().map(open).collect::<Result<_, _>>()?;
         let issuer = Issuer::new(public_url, &tenant.name);
-        let discovery = serde_json::to_string(&discovery::document(&tenant, &issuer))
-            .map_err(|_error| Fault::Invariant("claims are JSON"))?;
+        let document = |(from, algs): (Timestamp, Vec<SigningAlg>)| {
+            let text = serde_json::to_string(&discovery::document(&tenant, &issuer, &algs));
+            Ok::<_, Fault>((from, text.map_err(|_error| Fault::Invariant("claims are JSON"))?))
+        };
+        let discovery = eras(&keys).into_iter().map(document).collect::<Result<_, _>>()?;
         Ok(Some(Self { profile: tenant.profile(), issuer, policies, keys, discovery, tenant }))
     }
 
     /// The key that signs with `alg` now.
     ///
     /// # Errors
-    /// [`Fault::Signing`] when the tenant has none.
+    /// [`Fault::Signing`] when the tenant has none, or none that opens.
     pub fn signer(&self, alg: SigningAlg, now: Timestamp) -> Result<&dyn Signer, Fault> {
-        let active = |key: &&TenantKey| key.record.alg == alg && key.record.stage(now) == KeyStage::Active;
+        let signing = self.keys.iter().filter(|key| key.record.alg == alg && key.signs(now));
         // The newest active one, should two overlap.
-        let key = self.keys.iter().filter(active).max_by_key(|key| key.record.active_from);
-        key.map(|key| &key.signer as &dyn Signer)
+        let key = signing.max_by_key(|key| key.record.active_from);
+        key.and_then(|key| key.signer.as_ref())
+            .map(|signer| signer as &dyn Signer)
             .ok_or(Fault::Signing("the tenant has no active key of that algorithm"))
+    }
+
+    /// The metadata as published now (OpenID Connect Discovery §3): JSON. It names the algorithms that sign now.
+    pub fn discovery(&self, now: Timestamp) -> &str {
+        let begun = self.discovery.iter().rfind(|(from, _)| from.has_passed(now));
+        // A clock may be a little behind the one that made the first keys.
+        begun.or_else(|| self.discovery.first()).map_or("{}", |(_, text)| text)
     }
 
     /// The JWK set as published now (RFC 7517 §5): pre-published, active and verify-only keys.
@@ -82,6 +100,30 @@ impl TenantFacts {
         let keys: Vec<&str> = published.map(|key| key.record.public_jwk.as_str()).collect();
         format!("{{\"keys\":[{}]}}", keys.join(","))
     }
+}
+
+impl TenantKey {
+    fn signs(&self, now: Timestamp) -> bool {
+        self.signer.is_some() && self.record.stage(now) == KeyStage::Active
+    }
+}
+
+/// From when on which algorithms sign, in order, as far as the keys' dates say today. Facts live in memory while keys
+/// come of age.
+fn eras(keys: &[TenantKey]) -> Vec<(Timestamp, Vec<SigningAlg>)> {
+    let dates =
+        |key: &TenantKey| [Some(key.record.active_from), key.record.verify_from, key.record.retired_at];
+    let dates: BTreeSet<Timestamp> = keys.iter().flat_map(dates).flatten().collect();
+    let algs = |at: Timestamp| {
+        let signs = |alg: &SigningAlg| keys.iter().any(|key| key.record.alg == *alg && key.signs(at));
+        (at, SigningAlg::ALL.into_iter().filter(signs).collect::<Vec<_>>())
+    };
+    let mut eras: Vec<_> = dates.into_iter().map(algs).collect();
+    eras.dedup_by(|next, before| next.1 == before.1);
+    if eras.is_empty() {
+        eras.push((Timestamp::from_millis(0), Vec::new()));
+    }
+    eras
 }
 
 /// A published key must be a JSON object, because it is published as it is stored.
@@ -166,3 +208,6 @@ impl Facts {
         self.tenants.invalidate(name);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,8 @@ const UNFILLED: i64 = 1;
 /// One step in the life of a tenant's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyStep {
-    /// An algorithm has no key that goes on: make one that is active at once, or when the last one ends.
+    /// An algorithm has no key that goes on: make one. A tenant's very first keys are active at once; others when
+    /// every cache has them, and the last one has ended.
     First {
         /// The algorithm.
         alg: SigningAlg,
@@ -97,12 +98,12 @@ pub fn due(keys: &[SigningKeyRecord], settings: &TenantSettings, now: Timestamp)
             continue;
         }
         let Some((newest, older)) = open.split_last() else {
-            steps.push(first(keys, alg, now));
+            steps.push(KeyStep::First { alg, at: first_at(keys, alg, settings.jwks_cache, now) });
             continue;
         };
         // Two nodes may have made a first key at the same time; the newest one signs.
         steps.extend(older.iter().map(|key| withdraw(key, newest.active_from.max(now))));
-        let lead = Ttl::from_millis(settings.jwks_cache.millis().saturating_add(MARGIN.millis()));
+        let lead = lead(settings.jwks_cache);
         if newest.active_from.plus(settings.key_active).minus(lead).has_passed(now)
             && newest.active_from.has_passed(now)
         {
@@ -132,7 +133,10 @@ pub fn rotate_now(
     let mut pending = Vec::new();
     for alg in settings.signing_algs.iter().filter(|other| alg.is_none_or(|alg| alg == **other)) {
         match open_ended(keys, *alg).last() {
-            None => steps.push(first(keys, *alg, now)),
+            None => {
+                let at = first_at(keys, *alg, settings.jwks_cache, now);
+                steps.push(KeyStep::First { alg: *alg, at });
+            }
             Some(newest) if !newest.active_from.has_passed(now) => pending.push(newest.kid.clone()),
             Some(newest) => steps.push(succeed(newest, settings, now)),
         }
@@ -140,7 +144,7 @@ pub fn rotate_now(
     if steps.is_empty() { Err(RotateError::Pending(pending)) } else { Ok(steps) }
 }
 
-/// The enabled algorithms that nothing signs with: [`KeyStep::First`] at once.
+/// The enabled algorithms that nothing signs with, or will.
 pub fn missing(keys: &[SigningKeyRecord], settings: &TenantSettings, now: Timestamp) -> Vec<SigningAlg> {
     settings.signing_algs.iter().copied().filter(|alg| !signs(keys, *alg, now)).collect()
 }
@@ -160,18 +164,18 @@ pub fn free_kid(keys: &[SigningKeyRecord], now: Timestamp) -> String {
     millis.to_string()
 }
 
-/// Makes a key that is active at once.
+/// Makes a key that is published at `now` and signs from `active_from` on.
 ///
 /// # Errors
 /// [`Fault::Crypto`] and [`Fault::Entropy`].
-pub fn active_key(
+pub fn new_key(
     setup: &Setup,
     tenant: &Tenant,
     (alg, kid): (SigningAlg, &str),
-    now: Timestamp,
+    (now, active_from): (Timestamp, Timestamp),
 ) -> Result<SigningKeyRecord, Fault> {
     let subject_cn = tenant.name.as_str();
-    generate_key(&NewKey { alg, kid, tenant: tenant.id, subject_cn, now, active_from: now }, &setup.master)
+    generate_key(&NewKey { alg, kid, tenant: tenant.id, subject_cn, now, active_from }, &setup.master)
 }
 
 /// Does what is due. Gives a line for each step that this node did; a step that another node did first is none.
@@ -206,7 +210,9 @@ pub fn carry_out(
         let origin = setup.operator_origin()?;
         let event =
             AuditEvent::new(&env, &origin, AuditKind::KeyChange, AuditOutcome::Success, step.label())?;
-        if store.change(writes, vec![event.detail(line.clone())])? == Applied::Committed {
+        if store.change(writes, vec![crate::operator::signed(event.detail(line.clone()))])?
+            == Applied::Committed
+        {
             lines.push(line);
         }
     }
@@ -240,16 +246,12 @@ fn writes(
     let text = crate::tenant_file::date::text;
     Ok(match step {
         KeyStep::First { alg, at } => {
-            let subject_cn = tenant.name.as_str();
-            let new = NewKey { alg: *alg, kid: &kid, tenant: tenant.id, subject_cn, now, active_from: *at };
-            let key = generate_key(&new, &setup.master)?;
+            let key = new_key(setup, tenant, (*alg, &kid), (now, *at))?;
             let line = format!("key {kid} ({}) signs from {}", alg.as_str(), text(*at));
             (vec![AdminWrite::InsertKey(Box::new(key))], line)
         }
         KeyStep::Succeed { alg, kid: old, at } => {
-            let subject_cn = tenant.name.as_str();
-            let new = NewKey { alg: *alg, kid: &kid, tenant: tenant.id, subject_cn, now, active_from: *at };
-            let key = generate_key(&new, &setup.master)?;
+            let key = new_key(setup, tenant, (*alg, &kid), (now, *at))?;
             let line = format!(
                 "key {kid} ({}) is published and takes over from {old} at {}",
                 alg.as_str(),
@@ -272,15 +274,26 @@ fn open_ended(keys: &[SigningKeyRecord], alg: SigningAlg) -> Vec<&SigningKeyReco
     open
 }
 
-/// A key where none goes on. When the last one is still signing, its successor must have got lost: the new one takes
-/// over at the appointed time.
-fn first(keys: &[SigningKeyRecord], alg: SigningAlg, now: Timestamp) -> KeyStep {
+/// When a key begins to sign that is made now where none goes on. A tenant's very first keys do at once: no cache can
+/// hold an older set. All others do when every cache that holds the present set for `cached` has run out, whatever
+/// waits for them: what a relying party cannot verify is worse than what it does not get. When the last one is still
+/// signing then, its successor got lost, and the new one takes over at the appointed time.
+pub fn first_at(keys: &[SigningKeyRecord], alg: SigningAlg, cached: Ttl, now: Timestamp) -> Timestamp {
+    if keys.is_empty() {
+        return now;
+    }
+    let known = now.plus(lead(cached));
     let ends = keys.iter().filter(|key| key.alg == alg).filter_map(|key| key.verify_from);
-    KeyStep::First { alg, at: ends.max().map_or(now, |end| end.max(now)) }
+    ends.max().map_or(known, |end| end.max(known))
+}
+
+/// How long before it signs a key is published.
+const fn lead(cached: Ttl) -> Ttl {
+    Ttl::from_millis(cached.millis().saturating_add(MARGIN.millis()))
 }
 
 fn succeed(key: &SigningKeyRecord, settings: &TenantSettings, now: Timestamp) -> KeyStep {
-    KeyStep::Succeed { alg: key.alg, kid: key.kid.clone(), at: now.plus(settings.jwks_cache).plus(MARGIN) }
+    KeyStep::Succeed { alg: key.alg, kid: key.kid.clone(), at: now.plus(lead(settings.jwks_cache)) }
 }
 
 fn withdraw(key: &SigningKeyRecord, at: Timestamp) -> KeyStep {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::{Origin, RequestId, port::Entropy};
-use jose::{Argon2Hasher, Argon2Params, MasterKey, OsEntropy};
+use domain::{Fault, Origin, RequestId, port::Entropy};
+use jose::{Argon2Hasher, Argon2Params, MasterKey, OpenSslSigner, OsEntropy};
 use storage::{Database, SchemaState};
 
 use crate::{
@@ -20,6 +20,12 @@ pub enum SetupError {
     /// The master key is no key.
     #[error("configuration: security.master_key: {0}")]
     MasterKey(String),
+    /// The master key is a key, but another one than the database was sealed with.
+    #[error(
+        "configuration: security.master_key or security.master_key_file: this is not the master key that this \
+         database was sealed with; nothing was changed; give the one that it was made with"
+    )]
+    WrongMasterKey,
     /// The hashing parameters are no good.
     #[error("configuration: security.argon2: {0}")]
     Argon2(String),
@@ -31,7 +37,7 @@ pub enum SetupError {
     Schema(String),
     /// The database failed.
     #[error("{0}")]
-    Fault(#[from] domain::Fault),
+    Fault(#[from] Fault),
 }
 
 /// The open database and what goes with it.
@@ -61,12 +67,15 @@ impl Setup {
         Self::with(database, &config.raw.security)
     }
 
-    /// Wraps a database that is open already.
+    /// Wraps a database that is open already, at the schema that this program needs. Writes nothing.
     ///
     /// # Errors
-    /// [`SetupError`] for keys and parameters.
+    /// [`SetupError`] for keys and parameters; [`SetupError::WrongMasterKey`] when the database has signing keys and
+    /// was not sealed with this master key.
     pub fn with(database: Database, security: &SecuritySection) -> Result<Self, SetupError> {
         let master = MasterKey::parse(&security.master_key_text()?);
+        let master = master.map_err(|error| SetupError::MasterKey(error.to_string()))?;
+        check_master(&database, &master)?;
         let argon2 = security.argon2;
         let params = Argon2Params {
             memory_kib: argon2.memory_kib,
@@ -75,7 +84,7 @@ impl Setup {
         };
         Ok(Self {
             database,
-            master: Arc::new(master.map_err(|error| SetupError::MasterKey(error.to_string()))?),
+            master: Arc::new(master),
             hasher: Arc::new(
                 Argon2Hasher::new(params).map_err(|error| SetupError::Argon2(error.to_string()))?,
             ),
@@ -87,8 +96,8 @@ impl Setup {
     /// The origin of what an operator's command does, for the audit log.
     ///
     /// # Errors
-    /// [`domain::Fault::Entropy`].
-    pub fn operator_origin(&self) -> Result<Origin, domain::Fault> {
+    /// [`Fault::Entropy`].
+    pub fn operator_origin(&self) -> Result<Origin, Fault> {
         Ok(Origin { source: None, request_id: new_request_id(self.entropy.as_ref())? })
     }
 }
@@ -96,12 +105,27 @@ impl Setup {
 /// A fresh request id: 128 random bits.
 ///
 /// # Errors
-/// [`domain::Fault::Entropy`].
-pub fn new_request_id(entropy: &dyn Entropy) -> Result<RequestId, domain::Fault> {
+/// [`Fault::Entropy`].
+pub fn new_request_id(entropy: &dyn Entropy) -> Result<RequestId, Fault> {
     let mut bytes = [0_u8; 16];
     entropy.fill(&mut bytes)?;
     let text = domain::encoding::base64url(&bytes);
-    RequestId::parse(&text).ok_or(domain::Fault::Invariant("base64url is a request id"))
+    RequestId::parse(&text).ok_or(Fault::Invariant("base64url is a request id"))
+}
+
+/// Under a wrong master key new keys and secrets would be sealed that the right one cannot open. The keys of one tenant
+/// tell; one damaged row among them does not keep a whole installation from its right key.
+fn check_master(database: &Database, master: &MasterKey) -> Result<(), SetupError> {
+    for tenant in database.system().tenants()? {
+        let keys = database.tenant(tenant.id).keys()?;
+        if keys.is_empty() {
+            continue;
+        }
+        // What opens and then does not fit its public half was sealed with this key all the same.
+        let opens = |key| !matches!(OpenSslSigner::open(key, tenant.id, master), Err(Fault::Crypto(_)));
+        return if keys.iter().rev().any(opens) { Ok(()) } else { Err(SetupError::WrongMasterKey) };
+    }
+    Ok(())
 }
 
 fn check_schema(database: &Database) -> Result<(), SetupError> {
@@ -116,5 +140,33 @@ fn check_schema(database: &Database) -> Result<(), SetupError> {
         SchemaState::Newer(version) => Err(SetupError::Schema(format!(
             "was migrated by a newer version of countersign (schema {version}); run that version"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant_file::tests::support::Installation;
+
+    fn under(master_key: &str, database: Database) -> Result<Setup, SetupError> {
+        Setup::with(
+            database,
+            &SecuritySection { master_key: Some(master_key.to_owned()), ..Default::default() },
+        )
+    }
+
+    #[test]
+    fn a_master_key_that_did_not_seal_the_database_is_refused() {
+        let right = "ab".repeat(32);
+        let key = MasterKey::parse(&domain::Secret::new(right.clone())).unwrap();
+        let installation = Installation::under(Arc::new(key));
+        let database = &installation.setup.database;
+        assert!(under(&"cd".repeat(32), database.clone()).is_ok(), "an empty database takes any key");
+        installation.apply("name = 't'\nprofile = 'openid'\n[settings]\nsigning_algs = ['ES256']");
+        let error = under(&"cd".repeat(32), database.clone()).err().unwrap();
+        assert!(matches!(error, SetupError::WrongMasterKey));
+        let text = error.to_string();
+        assert!(text.contains("security.master_key") && text.contains("master_key_file"), "{text}");
+        assert!(under(&right, database.clone()).is_ok());
     }
 }

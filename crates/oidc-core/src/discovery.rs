@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AuthMethod, Claims, GrantType, Issuer, Tenant, profile::SubjectForm};
+use domain::{AuthMethod, Claims, GrantType, Issuer, SigningAlg, Tenant, profile::SubjectForm};
 use serde_json::Value;
 
 /// The grants that the token endpoint has today.
@@ -13,11 +13,11 @@ pub const GRANTS: [GrantType; 3] =
 pub const METHODS: [AuthMethod; 3] =
     [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
 
-/// The document of a tenant.
+/// The document of a tenant whose keys sign with `algs` now.
 ///
 /// Discovery §3 requires `authorization_endpoint` and `response_types_supported`; while there are no log-ins the
 /// first is left out, as RFC 8414 §2 allows where no grant uses it, and the second is empty.
-pub fn document(tenant: &Tenant, issuer: &Issuer) -> Claims {
+pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg]) -> Claims {
     let mut doc = Claims::new();
     let mut put = |name: &str, value: Value| doc.insert(name.to_owned(), value);
     put("issuer", issuer.as_str().into());
@@ -42,7 +42,7 @@ pub fn document(tenant: &Tenant, issuer: &Issuer) -> Claims {
     put("token_endpoint_auth_methods_supported", methods.clone().into());
     put("revocation_endpoint_auth_methods_supported", methods.into());
     put("introspection_endpoint_auth_methods_supported", proven.into());
-    let algs: Vec<&str> = tenant.settings.signing_algs.iter().map(|alg| alg.as_str()).collect();
+    let algs: Vec<&str> = algs.iter().map(|alg| alg.as_str()).collect();
     put("id_token_signing_alg_values_supported", algs.clone().into());
     put("userinfo_signing_alg_values_supported", algs.clone().into());
     put("introspection_signing_alg_values_supported", algs.into());

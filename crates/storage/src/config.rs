@@ -111,10 +111,58 @@ impl Target {
         Ok(Self::File(PathBuf::from(path)))
     }
 
+    /// The driver's words, which may repeat parts of the URL, without what may be its password. Where a short one
+    /// would be all over them, none of them is left.
+    pub(crate) fn without_secrets(&self, words: String) -> String {
+        let Self::Server(url) = self else { return words };
+        let mut words = words;
+        for secret in secrets(url) {
+            if secret.len() >= 4 {
+                words = words.replace(&secret, "(redacted)");
+            } else if !secret.is_empty() && words.contains(&secret) {
+                return "the driver's words are not shown: they may repeat the password".to_owned();
+            }
+        }
+        words
+    }
+
     /// Whether one writer has to do all the writing.
     pub(crate) const fn has_single_writer(&self) -> bool {
         matches!(self, Self::File(_))
     }
+}
+
+/// What may be a password in a URL, as written and decoded, longest first. A driver takes a URL apart at characters that
+/// should have been encoded, and repeats the pieces: so they count, too.
+fn secrets(url: &str) -> Vec<String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let user_info = rest.rsplit_once('@').map_or("", |(user_info, _)| user_info);
+    let password = user_info.split_once(':').map_or("", |(_, password)| password);
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let of_query = query.split('&').filter_map(|pair| {
+        pair.split_once('=').filter(|(name, _)| name.ends_with("password")).map(|(_, value)| value)
+    });
+    let pieces = password.split(['/', '@', ':', '?', '#', '&', '=']);
+    let mut found: Vec<String> =
+        of_query.chain([password]).chain(pieces).flat_map(|text| [text.to_owned(), decoded(text)]).collect();
+    found.retain(|text| !text.is_empty());
+    found.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    found.dedup();
+    found
+}
+
+/// Percent-encoding undone (RFC 3986 §2.1); what is none stays.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let byte = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(byte.unwrap_or(b'%'));
+        rest = byte.and_then(|_| after.get(2..)).unwrap_or(after);
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -144,6 +192,25 @@ mod tests {
         for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:/a/"] {
             assert!(matches!(Target::parse(url), Err(OpenError::NoFile)), "{url}");
         }
+    }
+
+    #[test]
+    fn no_error_of_the_driver_repeats_a_password() {
+        for url in [
+            "postgres://user:hunter2@127.0.0.1:1/db",
+            "postgres://user:hunter2%zz@127.0.0.1:1/db",
+            "postgres://user:hunter2/x@127.0.0.1:1/db",
+            "postgres://user:x@hunter2@127.0.0.1:1/db",
+            "postgres://user:hunter2@[127.0.0.1/db",
+            "postgres://127.0.0.1:1/db?password=hunter2%zz",
+            "postgres://user:%68unter2@127.0.0.1:1/db?nosuch=1",
+        ] {
+            let error = crate::Database::open(&DatabaseConfig::new(url)).err().unwrap();
+            assert!(matches!(error, OpenError::Connect(_)), "{url}: {error}");
+            assert!(!error.to_string().contains("hunter2"), "{url}: {error}");
+        }
+        let target = Target::parse("postgres://user:db@host/db").ok().unwrap();
+        assert!(!target.without_secrets("no db here".to_owned()).contains("db"));
     }
 
     #[test]

@@ -28,7 +28,8 @@ impl Connector {
     /// Opens one.
     pub(crate) fn connect(&self, role: Role) -> Result<Link, Trouble> {
         let epoch = self.epoch.load(Ordering::Acquire);
-        let opened = Db::connect(&self.target, self.timeout, role);
+        let opened =
+            Db::connect(&self.target, self.timeout, role).map_err(|words| self.target.without_secrets(words));
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = opened.as_ref().err().cloned();
         opened.map(|db| Link::new(db, Arc::clone(&self.meter), epoch)).map_err(not_connected)
     }

@@ -152,7 +152,7 @@ roles = ["RL_ORGADMIN", "RL_CLIENTIDM2M"]
 }
 
 /// Text as a TOML string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 

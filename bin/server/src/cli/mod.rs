@@ -91,7 +91,12 @@ impl CliError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_)
-            | Self::Setup(SetupError::Config(_) | SetupError::MasterKey(_) | SetupError::Argon2(_)) => 3,
+            | Self::Setup(
+                SetupError::Config(_)
+                | SetupError::MasterKey(_)
+                | SetupError::WrongMasterKey
+                | SetupError::Argon2(_),
+            ) => 3,
             Self::Setup(SetupError::Open(_) | SetupError::Schema(_)) => 4,
             _ => 1,
         }

@@ -46,7 +46,9 @@ pub(super) fn run(command: Command) -> Result<Vec<String>, CliError> {
             Ok(told(report, dry_run))
         }
         Command::Export { config, name } => {
-            let text = tenant_file::export(&config.open()?, &name)?;
+            let setup = config.open()?;
+            crate::operator::exported(&setup, &name)?;
+            let text = tenant_file::export(&setup, &name)?;
             Ok(vec![text.trim_end().to_owned()])
         }
     }

@@ -45,6 +45,14 @@ impl DatabaseSection {
                 "is required: sqlite:/path/file.sqlite3 or postgres://…",
             ));
         }
+        let server = ["postgres://", "postgresql://"].iter().any(|scheme| self.url.starts_with(scheme));
+        if server && !is_percent_encoded(&self.url) {
+            // The driver would repeat the whole URL.
+            return Err(ConfigError::value(
+                "database.url",
+                "has a % that begins no character: two hexadecimal digits must follow it (a % itself is %25)",
+            ));
+        }
         for (key, value) in [
             ("database.max_connections", u64::from(self.max_connections)),
             ("database.acquire_timeout_ms", self.acquire_timeout_ms),
@@ -77,6 +85,13 @@ impl std::fmt::Debug for DatabaseSection {
     }
 }
 
+/// Whether two hexadecimal digits follow each `%` (RFC 3986 §2.1), and none stands for a zero byte.
+fn is_percent_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        rest.as_bytes().get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit) && hex != b"00")
+    })
+}
+
 /// Hides a password in a URL.
 pub(super) fn redact_url(text: &str) -> String {
     let Ok(mut url) = url::Url::parse(text) else {
@@ -89,4 +104,22 @@ pub(super) fn redact_url(text: &str) -> String {
         url.set_query(Some("redacted"));
     }
     if url.scheme() == "sqlite" { text.to_owned() } else { url.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_percent_encoding_is_told_without_the_url() {
+        for password in ["hunter2%zz", "hunter2%", "hunter2%4", "hunter2%00"] {
+            let url = format!("postgres://user:{password}@host/db");
+            let said = DatabaseSection { url, ..Default::default() }.check().unwrap_err().to_string();
+            assert!(said.starts_with("database.url: has a %"), "{said}");
+            assert!(!said.contains("hunter2") && !said.contains("host"), "{said}");
+        }
+        for url in ["postgres://user:hunter2%25@host/db", "sqlite:/a/100%"] {
+            assert!(DatabaseSection { url: url.to_owned(), ..Default::default() }.check().is_ok(), "{url}");
+        }
+    }
 }

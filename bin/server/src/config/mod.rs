@@ -9,6 +9,7 @@ mod log;
 mod management;
 mod security;
 mod server;
+mod source;
 
 use std::path::Path;
 
@@ -42,9 +43,10 @@ pub struct RawConfig {
 /// Why a configuration cannot be used. The text names the key and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file or a variable cannot be read, or has an unknown key or a wrong type.
+    /// The file or a variable cannot be read, or has an unknown key or a wrong type. The text repeats no value, because
+    /// values may be secrets.
     #[error("{0}")]
-    Read(#[from] config::ConfigError),
+    Read(String),
     /// A value is not allowed.
     #[error("{key}: {problem}")]
     Value {
@@ -70,13 +72,15 @@ impl RawConfig {
     pub fn read(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut builder = config::Config::builder();
         if let Some(file) = file {
+            source::check_syntax(file)?;
             builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
         }
         let variables = config::Environment::with_prefix("COUNTERSIGN")
             .prefix_separator("__")
             .separator("__")
             .try_parsing(true);
-        Ok(builder.add_source(variables).build()?.try_deserialize()?)
+        let read = builder.add_source(variables).build().and_then(config::Config::try_deserialize);
+        read.map_err(|error| ConfigError::Read(source::told(&error)))
     }
 
     /// The same with secrets replaced, fit to be printed.

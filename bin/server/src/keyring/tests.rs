@@ -78,11 +78,11 @@ fn over_a_year_there_is_always_one_signer_that_every_cache_knows() {
 }
 
 #[test]
-fn the_first_key_of_an_algorithm_signs_at_once_and_a_lost_successor_is_replaced() {
+fn a_tenants_first_keys_sign_at_once_and_a_lost_successor_is_replaced() {
     let settings = settings(&[SigningAlg::ES256]);
     let now = Timestamp::from_secs(1_767_225_600);
     assert_eq!(due(&[], &settings, now), [KeyStep::First { alg: SigningAlg::ES256, at: now }]);
-    let ends = now.plus(HOUR);
+    let ends = now.plus(HOUR).plus(HOUR);
     let last = SigningKeyRecord {
         verify_from: Some(ends),
         retired_at: Some(ends.plus(settings.key_verify)),
@@ -92,8 +92,19 @@ fn the_first_key_of_an_algorithm_signs_at_once_and_a_lost_successor_is_replaced(
     assert_eq!(due(&keys, &settings, now), [KeyStep::First { alg: SigningAlg::ES256, at: ends }]);
     assert_eq!(missing(&keys, &settings, now), []);
     let late = ends.plus(HOUR);
-    assert_eq!(due(&keys, &settings, late), [KeyStep::First { alg: SigningAlg::ES256, at: late }]);
+    let known = late.plus(settings.jwks_cache).plus(MARGIN);
+    assert_eq!(due(&keys, &settings, late), [KeyStep::First { alg: SigningAlg::ES256, at: known }]);
     assert_eq!(missing(&keys, &settings, late), [SigningAlg::ES256]);
+}
+
+#[test]
+fn an_algorithm_that_is_enabled_later_signs_when_every_cache_knows_its_key() {
+    let settings = settings(&[SigningAlg::RS256, SigningAlg::ES256]);
+    let now = Timestamp::from_secs(1_767_225_600);
+    let keys = [key("1", SigningAlg::RS256, now.minus(HOUR))];
+    let first = KeyStep::First { alg: SigningAlg::ES256, at: now.plus(settings.jwks_cache).plus(MARGIN) };
+    assert_eq!(rotate_now(&keys, &settings, Some(SigningAlg::ES256), now).as_ref(), Ok(&vec![first.clone()]));
+    assert_eq!(due(&keys, &settings, now), vec![first]);
 }
 
 #[test]

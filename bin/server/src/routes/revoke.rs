@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{
-    AuditEvent, AuditKind, AuditOutcome, GrantSubject, Locator, StoredRefresh, WireProfile, Write, WriteBatch,
-    encoding,
+    AuditEvent, AuditKind, AuditOutcome, GrantSubject, Locator, StoredRefresh, WireProfile, Write,
+    WriteBatch, encoding,
     port::{RefreshLookup as _, SessionLookup as _},
 };
 use oidc_core::{

@@ -50,7 +50,8 @@ fn apply_at(
         let now = setup.clock.now();
         let file = parse::parse(text)?;
         let stored = Stored::read(&setup.database, &file.name)?;
-        let around = Surroundings { stored: &stored, base_dir, prune: options.prune, master: &setup.master };
+        let (prune, master) = (options.prune, &*setup.master);
+        let around = Surroundings { stored: &stored, base_dir, prune, master, now };
         let mut desired = check::check(text, file, around).map_err(ApplyError::Problems)?;
         let keys = std::mem::take(&mut desired.keys);
         let target = Target { name: desired.name.clone(), settings: desired.settings.clone(), keys };

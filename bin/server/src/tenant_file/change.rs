@@ -2,31 +2,72 @@
 
 use domain::{
     AuditKind, AuthenticationPolicy, Authenticator, Client, ClientId, PolicyCode, SigningAlg, TenantName,
-    TenantSettings, User, UserId,
+    TenantSettings, Timestamp, User, UserId,
 };
 
-use super::check::{DesiredAuthenticator, DesiredUser, NewSecret};
+use super::{
+    check::{DesiredAuthenticator, DesiredUser, NewSecret},
+    date,
+};
 
 /// One change. They stand in the order in which they must be written.
 #[derive(Debug)]
 pub(super) enum Change {
     AddTenant(TenantName),
-    PutSettings { name: TenantName, settings: Box<TenantSettings>, keys: Vec<String> },
+    PutSettings {
+        name: TenantName,
+        settings: Box<TenantSettings>,
+        keys: Vec<String>,
+    },
     AddPolicy(Box<AuthenticationPolicy>),
-    PutPolicy { policy: Box<AuthenticationPolicy>, keys: Vec<String> },
-    RemoveAuthenticator { user: UserId, user_name: String, policy: PolicyCode },
-    RemoveUser { user: UserId, user_name: String },
+    PutPolicy {
+        policy: Box<AuthenticationPolicy>,
+        keys: Vec<String>,
+    },
+    RemoveAuthenticator {
+        user: UserId,
+        user_name: String,
+        policy: PolicyCode,
+    },
+    RemoveUser {
+        user: UserId,
+        user_name: String,
+    },
     RemoveClient(ClientId),
-    UpdateUser { user: Box<User>, keys: Vec<String> },
-    UpdateAuthenticator { user_name: String, authenticator: Box<Authenticator>, keys: Vec<&'static str> },
-    AddAuthenticator { user: UserId, user_name: String, authenticator: Box<DesiredAuthenticator> },
+    UpdateUser {
+        user: Box<User>,
+        keys: Vec<String>,
+    },
+    UpdateAuthenticator {
+        user_name: String,
+        authenticator: Box<Authenticator>,
+        keys: Vec<&'static str>,
+    },
+    AddAuthenticator {
+        user: UserId,
+        user_name: String,
+        authenticator: Box<DesiredAuthenticator>,
+    },
     AddUser(Box<DesiredUser>),
-    UpdateClient { client: Box<Client>, keys: Vec<String> },
-    AddClient { client: Box<Client>, secret: NewSecret },
-    AddClientSecret { client_id: ClientId, secret: NewSecret },
+    UpdateClient {
+        client: Box<Client>,
+        keys: Vec<String>,
+    },
+    AddClient {
+        client: Box<Client>,
+        secret: NewSecret,
+    },
+    AddClientSecret {
+        client_id: ClientId,
+        secret: NewSecret,
+    },
     ForgetClientSecrets(ClientId),
     RemovePolicy(PolicyCode),
-    AddKey(SigningAlg),
+    /// A key, and when it begins to sign: at once for a new tenant, later for others.
+    AddKey {
+        alg: SigningAlg,
+        from: Option<Timestamp>,
+    },
 }
 
 impl Change {
@@ -46,7 +87,7 @@ impl Change {
             | Self::AddAuthenticator { .. }
             | Self::UpdateAuthenticator { .. }
             | Self::RemoveAuthenticator { .. } => AuditKind::UserChange,
-            Self::AddKey(_) => AuditKind::KeyChange,
+            Self::AddKey { .. } => AuditKind::KeyChange,
         }
     }
 
@@ -90,7 +131,7 @@ impl Change {
             | Self::AddAuthenticator { .. }
             | Self::AddUser(_)
             | Self::AddClient { .. }
-            | Self::AddKey(_) => '+',
+            | Self::AddKey { .. } => '+',
             Self::RemoveAuthenticator { .. }
             | Self::RemoveUser { .. }
             | Self::RemoveClient(_)
@@ -131,7 +172,10 @@ impl Change {
             Self::AddClient { client, .. } => format!("client {}", client.client_id),
             Self::AddClientSecret { client_id, .. } => format!("client {client_id}: first secret"),
             Self::ForgetClientSecrets(id) => format!("client {id}: no secret any more"),
-            Self::AddKey(alg) => format!("key {}", alg.as_str()),
+            Self::AddKey { alg, from: None } => format!("key {}", alg.as_str()),
+            Self::AddKey { alg, from: Some(from) } => {
+                format!("key {}, which signs from {}", alg.as_str(), date::text(*from))
+            }
         }
     }
 }

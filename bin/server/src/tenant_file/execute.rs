@@ -83,7 +83,7 @@ impl Hand<'_> {
         let mut event = AuditEvent::new(&self.env, &self.origin, kind, AuditOutcome::Success, reason)?;
         event.client_id = change.client().map(|id| id.as_str().to_owned());
         event.user_name = change.user().map(str::to_owned);
-        self.work.audit.push(event.detail(change.object()));
+        self.work.audit.push(crate::operator::signed(event.detail(change.object())));
         Ok(())
     }
 
@@ -119,10 +119,11 @@ impl Hand<'_> {
                 AdminWrite::SetClientSecrets(client_id, secrets)
             }
             Change::ForgetClientSecrets(id) => AdminWrite::SetClientSecrets(id, ClientSecrets::default()),
-            Change::AddKey(alg) if keyring::signs(&self.keys, alg, self.env.now) => return Ok(()),
-            Change::AddKey(alg) => {
+            Change::AddKey { alg, .. } if keyring::signs(&self.keys, alg, self.env.now) => return Ok(()),
+            Change::AddKey { alg, from } => {
                 let kid = keyring::free_kid(&self.keys, self.env.now);
-                let key = keyring::active_key(self.setup, self.tenant, (alg, &kid), self.env.now)?;
+                let now = self.env.now;
+                let key = keyring::new_key(self.setup, self.tenant, (alg, &kid), (now, from.unwrap_or(now)))?;
                 self.keys.push(key.clone());
                 AdminWrite::InsertKey(Box::new(key))
             }

@@ -67,9 +67,10 @@ fn policies(desired: &Desired, stored: &Stored) -> Result<Vec<Change>, Fault> {
     Ok(changes)
 }
 
-/// Algorithms that have no key yet: their clients must not wait for the background job.
+/// Algorithms that have no key yet: what waits for them must not wait for the background job, too.
 fn keys(desired: &Desired, stored: &Stored, now: Timestamp) -> Vec<Change> {
-    keyring::missing(&stored.keys, &desired.settings, now).into_iter().map(Change::AddKey).collect()
+    let add = |alg| Change::AddKey { alg, from: stored.new_key_from(alg, &desired.settings, now) };
+    keyring::missing(&stored.keys, &desired.settings, now).into_iter().map(add).collect()
 }
 
 /// What the file does not name.

@@ -59,6 +59,18 @@ impl<'a> Problems<'a> {
         }
     }
 
+    /// Notes those that there are.
+    pub(super) fn extend(
+        &mut self,
+        place: &Place,
+        key: &'static str,
+        texts: impl IntoIterator<Item = String>,
+    ) {
+        for text in texts {
+            self.add(place, key, text);
+        }
+    }
+
     /// All of them, in the file's order.
     pub(super) fn into_found(mut self) -> Vec<Problem> {
         self.found.sort_by_key(|problem| problem.line);

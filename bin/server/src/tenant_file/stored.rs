@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    AuthenticationPolicy, Authenticator, ClientId, Fault, PolicyCode, SigningKeyRecord, Tenant, TenantName,
-    User, port::StoredClient,
+    AuthenticationPolicy, Authenticator, ClientId, Fault, PolicyCode, SigningAlg, SigningKeyRecord, Tenant,
+    TenantName, TenantSettings, Timestamp, User, port::StoredClient,
 };
 use storage::{Database, TenantStore};
+
+use crate::keyring;
 
 /// Rows per read.
 const PAGE: i64 = 500;
@@ -43,6 +45,19 @@ impl Stored {
         let policies = store.policies()?.into_iter().map(|policy| (policy.code.clone(), policy)).collect();
         let (clients, users, keys) = (clients(&store)?, users(&store)?, store.keys()?);
         Ok(Self { tenant: Some(tenant), policies, clients, users, keys })
+    }
+
+    /// When a key begins to sign that is made now, the tenant's settings becoming `settings`; `None`: at once.
+    pub(super) fn new_key_from(
+        &self,
+        alg: SigningAlg,
+        settings: &TenantSettings,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        // Caches were promised what holds until now.
+        let before = self.tenant.as_ref().map(|tenant| tenant.settings.jwks_cache);
+        let cached = before.map_or(settings.jwks_cache, |before| before.max(settings.jwks_cache));
+        Some(keyring::first_at(&self.keys, alg, cached, now)).filter(|from| *from > now)
     }
 }
 

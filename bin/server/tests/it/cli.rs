@@ -70,6 +70,25 @@ fn tenant_files_are_applied_idempotently_and_exported_losslessly() {
 }
 
 #[test]
+fn every_command_refuses_another_master_key_with_exit_code_3() {
+    let dir = tempfile::tempdir().unwrap();
+    ok(dir.path(), &["init", "--data-dir", "data", "--tenant", "bank"]);
+    std::fs::write(dir.path().join("data/master.key"), "cd".repeat(32)).unwrap();
+    std::fs::write(dir.path().join("t.toml"), "name = 't'\nprofile = 'openid'\n").unwrap();
+    let config = ["--config", "data/countersign.toml"];
+    for command in [
+        ["serve"].as_slice(),
+        &["tenant", "apply", "t.toml"],
+        &["keys", "rotate", "--tenant", "bank"],
+        &["audit", "--tenant", "bank"],
+    ] {
+        let output = countersign(dir.path(), &[command, &config].concat());
+        assert_eq!(output.status.code(), Some(3), "{command:?}: {}", out(&output));
+        assert!(out(&output).contains("this is not the master key that this database was sealed with"));
+    }
+}
+
+#[test]
 fn errors_say_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let cases: [(&str, i32, &str); 5] = [

@@ -1,8 +1,9 @@
 //! Introspection and revocation over HTTP.
 
 use serde_json::json;
+use storage::AuditFilter;
 
-use super::support::{Ask as _, Demo, SPL_API, acme_legacy, acme_m2m, http, jwt_part};
+use super::support::{Ask as _, Demo, SPL_API, acme_legacy, acme_m2m, http, in_process::Server, jwt_part};
 
 #[test]
 fn a_privileged_client_sees_every_token_of_its_tenant() {
@@ -56,6 +57,37 @@ fn revocation_ends_the_whole_grant_with_an_empty_200() {
             let form = [("token", token[kind].as_str().unwrap())];
             let seen = acme_legacy(http().post(demo.acme("introspect"))).form(&form).said();
             assert_eq!(seen.text, r#"{"active":false}"#);
+        }
+    }
+}
+
+#[test]
+fn a_revocation_is_told_with_the_user_and_the_public_half_of_the_token() {
+    let server = Server::start(&[include_str!("../../../../fixtures/demo/acme.toml")]);
+    let form = [
+        ("grant_type", "password"),
+        ("username", "bob"),
+        ("password", "correct-horse-battery-staple"),
+        ("scope", "openid offline_access"),
+    ];
+    for kind in ["access_token", "refresh_token"] {
+        let answer = acme_legacy(http().post(server.tenant("acme", "token"))).form(&form).json_ok();
+        let token = answer[kind].as_str().unwrap();
+        let said = acme_legacy(http().post(server.tenant("acme", "revoke"))).form(&[("token", token)]).said();
+        assert_eq!(said.status, 200);
+        let newest = AuditFilter { since: None, until: None, after: None, newest: true, limit: 100 };
+        let rows = server.store("acme").audit(&newest).unwrap();
+        let told: Vec<_> =
+            rows.iter().filter(|row| row.kind == "revocation" && row.detail.starts_with(kind)).collect();
+        let [row] = told.as_slice() else { panic!("{rows:?}") };
+        assert_eq!(row.user_name.as_deref(), Some("bob"));
+        let (_, locator) = row.detail.split_once(' ').unwrap();
+        assert_eq!(locator.len(), 16);
+        let secret = token.get(token.len() - 32..).unwrap();
+        assert!(!row.detail.contains(secret));
+        if kind == "access_token" {
+            let body = token.split_once('_').unwrap().1;
+            assert!(body.starts_with(locator), "{locator} begins {body}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod client_authentication;
 mod config_docs;
 mod cors;
 mod debug_output;
+mod disabled_users;
 mod discovery;
 mod expiry_and_keys;
 mod id_tokens;

@@ -1,6 +1,8 @@
 //! Listeners, health, metrics, logs, shutdown, restart.
 
-use super::support::{Ask as _, Demo, acme_m2m, http};
+use super::support::{Ask as _, Demo, acme_m2m, http, in_process::Server};
+
+const ACME: &str = include_str!("../../../../fixtures/demo/acme.toml");
 
 #[test]
 fn health_readiness_and_metrics_are_on_the_management_listener_only() {
@@ -18,6 +20,9 @@ fn health_readiness_and_metrics_are_on_the_management_listener_only() {
         "countersign_storage{what=",
         "countersign_lane_wait_seconds_bucket",
         "countersign_cache_total",
+        "countersign_commit_batch_size_bucket{le=\"1\"} 1\n",
+        "countersign_commit_batch_size_bucket{le=\"256\"} 1\n",
+        "countersign_commit_batch_size_sum 1\n",
     ] {
         assert!(metrics.contains(wanted), "{wanted} in {metrics}");
     }
@@ -65,6 +70,33 @@ fn the_demo_prints_addresses_and_three_curl_lines_that_work() {
             .output()
             .unwrap();
         assert!(String::from_utf8_lossy(&out.stdout).ends_with("200"), "{line}: {out:?}");
+    }
+}
+
+#[test]
+fn a_tenant_is_looked_up_once_and_then_remembered() {
+    let server = Server::start(&[ACME]);
+    let looked_up = |outcome: &str| {
+        server.metric(&format!("countersign_cache_total{{cache=\"tenants\",outcome=\"{outcome}\"}}"))
+    };
+    http().get(server.tenant("acme", "jwks")).said();
+    let (hits, misses) = (looked_up("hit"), looked_up("miss"));
+    assert!(misses >= 1.0);
+    for _ in 0..3 {
+        http().get(server.tenant("acme", "jwks")).said();
+    }
+    assert!((looked_up("hit") + looked_up("miss") - hits - misses - 3.0).abs() < 0.5);
+    assert!(looked_up("hit") > hits);
+}
+
+#[test]
+fn an_unknown_tenant_is_404_whatever_the_method() {
+    let demo = Demo::start();
+    for path in ["token", "introspect", "revoke", "userinfo", "jwks", ".well-known/openid-configuration"] {
+        let said = http().delete(format!("{}/idp/nobody/authn/{path}", demo.url)).said();
+        assert_eq!(said.error(), (404, "invalid_request".into()), "{path}");
+        let said = http().delete(demo.acme(path)).said();
+        assert_eq!(said.error(), (405, "invalid_request".into()), "{path}");
     }
 }
 

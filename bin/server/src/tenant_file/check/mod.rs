@@ -103,6 +103,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) prune: bool,
     /// Opens what an export sealed.
     pub(super) master: &'a MasterKey,
+    /// Now.
+    pub(super) now: Timestamp,
 }
 
 /// Reads a file's meaning.

@@ -266,7 +266,8 @@ fn every_change_is_audited_with_its_object() {
         ("user_change", "created", "user bob (AT_STDPWD)"),
         ("key_change", "created", "key RS256"),
     ] {
-        assert!(told.contains(&expected), "{expected:?} in {told:?}");
+        let by = format!("{}: {}", crate::operator::name(), expected.2);
+        assert!(told.contains(&(expected.0, expected.1, by.as_str())), "{expected:?} in {told:?}");
     }
     assert!(rows.iter().all(|row| row.request_id == rows[0].request_id && row.source.is_none()));
 }
@@ -276,11 +277,15 @@ fn keys_come_with_the_tenant_and_with_every_algorithm() {
     let installation = Installation::new();
     let algs = |algs: &str| format!("name = 't'\nprofile = 'openid'\n[settings]\nsigning_algs = [{algs}]");
     installation.apply(&algs("'ES256'"));
-    assert_eq!(installation.lines(&algs("'ES256', 'EdDSA'")), ["~ tenant t: signing_algs", "+ key EdDSA"]);
+    assert_eq!(
+        installation.lines(&algs("'ES256', 'EdDSA'")),
+        ["~ tenant t: signing_algs", "+ key EdDSA, which signs from 2026-01-01T01:01:00Z"]
+    );
+    assert_eq!(installation.lines(&algs("'ES256', 'EdDSA'")), NOTHING);
     let keys = installation.store("t").keys().unwrap();
     let now = installation.clock.now();
     let active =
         |alg| keys.iter().filter(|key| key.alg == alg && key.stage(now) == domain::KeyStage::Active).count();
-    assert_eq!((active(SigningAlg::ES256), active(SigningAlg::EdDSA), keys.len()), (1, 1, 2));
+    assert_eq!((active(SigningAlg::ES256), active(SigningAlg::EdDSA), keys.len()), (1, 0, 2));
     assert_ne!(keys[0].kid, keys[1].kid);
 }

@@ -150,6 +150,28 @@ fn a_stored_client_must_be_able_to_live_with_new_settings() {
 }
 
 #[test]
+fn a_client_names_a_new_algorithm_when_its_key_signs_and_no_sooner() {
+    let installation = Installation::new();
+    let file = |algs: &str, alg: &str| {
+        let client = "[[clients]]\nclient_id = 'c'\ngenerate_secret = true\nintrospection_signed_response_alg = 'RS256'";
+        format!("{HEAD}[settings]\nsigning_algs = [{algs}]\n{client}\nid_token_signed_response_alg = '{alg}'")
+    };
+    let (one, both) = ("'RS256'", "'RS256', 'EdDSA'");
+    installation.apply(&file(one, "RS256"));
+    let problems = installation.problems(&file(both, "EdDSA"));
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    assert!(problem.contains("client c: id_token_signed_response_alg: EdDSA has no key yet"), "{problem}");
+    assert!(problem.contains("signs from 2026-01-01T01:01:00Z"), "{problem}");
+    let lines = installation.lines(&file(both, "RS256"));
+    assert!(lines.contains(&"+ key EdDSA, which signs from 2026-01-01T01:01:00Z".to_owned()), "{lines:?}");
+    installation.clock.advance(domain::Ttl::from_secs(3659));
+    let problems = installation.problems(&file(both, "EdDSA"));
+    assert!(problems[0].contains("EdDSA has a key that signs from 2026-01-01T01:01:00Z"), "{problems:?}");
+    installation.clock.advance(domain::Ttl::from_secs(1));
+    assert_eq!(installation.lines(&file(both, "EdDSA")), ["~ client c: id_token_signed_response_alg"]);
+}
+
+#[test]
 fn a_subject_id_never_changes() {
     let installation = Installation::new();
     let user = |id: &str| format!("{HEAD}[[users]]\nuser_name = 'u'\nsubject_id = '{id}'");

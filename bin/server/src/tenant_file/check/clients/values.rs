@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use domain::{AuthMethod, ChannelCode, Client, GrantType, ResponseSigning};
+use domain::{AuthMethod, ChannelCode, Client, GrantType, KeyStage, ResponseSigning, SigningAlg};
 use ipnet::IpNet;
 
 use super::super::{Scene, attributes, is_name, names};
 use crate::tenant_file::{
+    date,
     document::ClientDoc,
     problem::{Place, Problems},
     redirect_uri,
@@ -39,19 +40,48 @@ pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: 
 
 /// What a client wants signed, the tenant must have keys for.
 pub(super) fn algs(client: &Client, scene: Scene<'_>, place: &Place, problems: &mut Problems<'_>) {
+    let stored = scene.around.stored.clients.get(&client.client_id);
+    let before = stored.map_or([None; 3], |stored| named_algs(&stored.client).map(|(_, alg)| alg));
+    for ((key, alg), before) in named_algs(client).into_iter().zip(before) {
+        let Some(alg) = alg else { continue };
+        if !scene.settings.signing_algs.contains(&alg) {
+            problems.add(place, key, format!("{} is not among the tenant's signing_algs", alg.as_str()));
+        } else if before != Some(alg) {
+            problems.extend(place, key, not_yet(alg, scene));
+        }
+    }
+}
+
+fn named_algs(client: &Client) -> [(&'static str, Option<SigningAlg>); 3] {
     let userinfo = match client.userinfo_signed_response_alg {
         Some(ResponseSigning::Signed(alg)) => Some(alg),
         Some(ResponseSigning::Json) | None => None,
     };
-    for (key, alg) in [
+    [
         ("id_token_signed_response_alg", Some(client.id_token_signed_response_alg)),
         ("userinfo_signed_response_alg", userinfo),
         ("introspection_signed_response_alg", Some(client.introspection_signed_response_alg)),
-    ] {
-        if let Some(alg) = alg.filter(|alg| !scene.settings.signing_algs.contains(alg)) {
-            problems.add(place, key, format!("{} is not among the tenant's signing_algs", alg.as_str()));
-        }
+    ]
+}
+
+/// Why nothing can be signed with `alg` for a while yet, if so. A new tenant's keys sign at once.
+fn not_yet(alg: SigningAlg, scene: Scene<'_>) -> Option<String> {
+    let (stored, now) = (scene.around.stored, scene.around.now);
+    let of_alg = || stored.keys.iter().filter(|key| key.alg == alg);
+    if stored.keys.is_empty() || of_alg().any(|key| key.stage(now) == KeyStage::Active) {
+        return None;
     }
+    let published = of_alg().filter(|key| key.stage(now) == KeyStage::PrePublished);
+    let name = alg.as_str();
+    if let Some(from) = published.map(|key| key.active_from).min() {
+        return Some(format!("{name} has a key that signs from {}; name it from then on", date::text(from)));
+    }
+    let from = stored.new_key_from(alg, scene.settings, now)?;
+    Some(format!(
+        "{name} has no key yet; name it in signing_algs first: done now, its key signs from {}, and clients \
+         can name it from then on",
+        date::text(from)
+    ))
 }
 
 /// The default channel of its users.
