@@ -27,7 +27,8 @@ pub enum AdminWrite {
     /// Creates a user.
     InsertUser(Box<User>),
     /// Replaces a user; authenticators stay. A user who is disabled, now or still, keeps nothing that was granted:
-    /// in the same transaction their refresh families end ([`crate::FamilyEnd::Disabled`]) and their sessions go.
+    /// in the same transaction their refresh families end ([`crate::FamilyEnd::Disabled`]) and their sessions go, and
+    /// a log-in under way conflicts ([`crate::PasswordCredential::version`]).
     UpdateUser(Box<User>),
     /// Removes a user, with authenticators, sessions and families.
     RemoveUser(UserId),

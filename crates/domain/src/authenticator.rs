@@ -52,7 +52,8 @@ pub struct Statistics {
 pub struct PasswordCredential {
     /// The slow hash of the present password.
     pub hash: PasswordHash,
-    /// Grows by one with every change of the password or its hash; preconditions name it.
+    /// Grows by one with every change of the password or its hash, and when its user is disabled; preconditions name
+    /// it.
     pub version: i64,
     /// Uses of this password.
     pub uses: i64,

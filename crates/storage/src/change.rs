@@ -61,8 +61,10 @@ fn update_user(link: &mut Link, tenant: TenantId, user: &User) -> Result<()> {
     refuse_client_id(link, tenant, user)?;
     users::update(link, tenant, user)?;
     if user.status == UserStatus::Disabled {
-        // The families first: whoever is opening a session in one has committed by then, or will conflict.
+        // The families and authenticators first: whoever is opening a session through one has committed by then, or
+        // will conflict.
         refresh::end_of_user(link, tenant, user.id, FamilyEnd::Disabled)?;
+        authenticators::outdate(link, tenant, user.id)?;
         sessions::remove_user(link, tenant, user.id)?;
     }
     Ok(())

@@ -177,6 +177,15 @@ pub(crate) struct SeenSuccess {
     pub(crate) uses: Option<(i64, i64)>,
 }
 
+/// Gives all of a user's passwords a new version: every log-in under way conflicts.
+pub(crate) fn outdate(link: &mut Link, tenant: TenantId, user: UserId) -> Result<()> {
+    diesel::update(scoped(tenant).filter(authenticators::user_id.eq(user.number())))
+        .set(authenticators::password_version.eq(authenticators::password_version + 1))
+        .execute(link.write())
+        .map_err(on(TABLE, "update"))?;
+    Ok(())
+}
+
 /// Precondition: it is enabled and as seen.
 pub(crate) fn succeed(
     link: &mut Link,

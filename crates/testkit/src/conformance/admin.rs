@@ -247,7 +247,11 @@ pub fn a_disabled_user_loses_what_was_granted(store: &mut dyn TestStore) {
     assert!(stored_session(store, 2).is_none());
     assert_eq!(stored_refresh(store, 11).map(|read| read.family.ended), Some(true));
     assert!(stored_session(store, 1).is_some() && stored_session(store, 3).is_some());
-    assert_eq!(bobs(store).whole(), authenticator().whole());
+    // A log-in that saw the user enabled conflicts now.
+    super::fixture::conflict(store, vec![succeeded()]);
+    let mut outdated = authenticator();
+    outdated.password.version += 1;
+    assert_eq!(bobs(store).whole(), outdated.whole());
     assert!(stored_authenticator(store, alice.id).is_some());
     administer(store, vec![with(UserStatus::Enabled)]);
     super::fixture::conflict(store, vec![rotate(10, 11, 12)]);

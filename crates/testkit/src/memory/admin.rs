@@ -31,6 +31,8 @@ impl State {
                 self.put_user(user)?;
                 if user.status == UserStatus::Disabled {
                     self.end_grants_of(user.id);
+                    let own = self.authenticators.values_mut().filter(|own| own.user_id == user.id);
+                    own.for_each(|own| own.password.version += 1);
                 }
             }
             AdminWrite::RemoveUser(id) => self.remove_user(*id),
