@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_number_has_the_name_of_its_line() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nbroken\n:x:7:\nops:x:1001:100::/home/ops:/bin/sh\n";
+        let users = "root:x:0:0:root:/:/bin/sh\nbroken\n:x:7:\nops:x:1001:100::/:/bin/sh\n";
         assert_eq!(user_name(users, 0), Some("root"));
         assert_eq!(user_name(users, 1001), Some("ops"));
         assert_eq!([user_name(users, 100), user_name(users, 7)], [None, None]);
