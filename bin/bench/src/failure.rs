@@ -40,6 +40,7 @@ from!(
     std::net::AddrParseError,
     std::num::ParseFloatError,
     std::num::ParseIntError,
+    std::num::TryFromIntError,
     std::sync::mpsc::RecvError,
     std::sync::mpsc::RecvTimeoutError,
     serde_json::Error,

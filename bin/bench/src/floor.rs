@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::encoding::base64url;
 use domain::port::Entropy as _;
 use jose::OsEntropy;
+use moka::policy::EvictionPolicy;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -39,7 +40,11 @@ struct State {
 /// When no port can be bound, or the listener fails.
 pub(crate) fn run() -> Result<()> {
     let state = Arc::new(State {
-        tokens: moka::sync::Cache::builder().max_capacity(MOST_TOKENS).build(),
+        // The default policy may turn a new token away when the map is full.
+        tokens: moka::sync::Cache::builder()
+            .max_capacity(MOST_TOKENS)
+            .eviction_policy(EvictionPolicy::lru())
+            .build(),
         secret: Sha256::digest(SECRET).into(),
         documents: Mutex::default(),
     });

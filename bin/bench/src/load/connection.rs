@@ -56,8 +56,7 @@ impl Connection {
             }
             self.receive().await?;
         };
-        let body =
-            self.buffer.get(start..end).ok_or_else(|| Failure::new("an answer has lost its body"))?;
+        let body = self.buffer.get(start..end).ok_or_else(|| Failure::new("an answer has lost its body"))?;
         Ok(Answer { status, body })
     }
 
@@ -104,17 +103,17 @@ fn frame(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>> {
 
 /// A request as it goes over the wire. `authorization` is the header's whole value; a body is a form.
 pub(crate) fn request(line: &str, authorization: Option<&str>, form: Option<&str>) -> Vec<u8> {
-    let mut text = format!("{line} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\n");
-    if let Some(value) = authorization {
-        text.push_str(&format!("authorization: {value}\r\n"));
-    }
-    match form {
-        Some(form) => text.push_str(&format!(
-            "content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
-            form.len()
-        )),
-        None => text.push_str("\r\n"),
-    }
+    let authorization = authorization.map_or_else(String::new, |value| format!("authorization: {value}\r\n"));
+    let body = form.map_or_else(
+        || "\r\n".to_owned(),
+        |form| {
+            let length = form.len();
+            format!(
+                "content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\r\n{form}"
+            )
+        },
+    );
+    let text = format!("{line} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\n{authorization}{body}");
     text.into_bytes()
 }
 
@@ -130,8 +129,8 @@ mod tests {
     #[test]
     fn finds_the_body_once_the_head_is_complete() {
         let answer = b"HTTP/1.1 200 OK\r\nX: y\r\ncontent-length: 2\r\n\r\n{}";
-        assert_eq!(frame(answer).unwrap(), Some((200, 42, 44)));
-        assert_eq!(frame(&answer[..40]).unwrap(), None);
+        assert_eq!(frame(answer).unwrap(), Some((200, 44, 46)));
+        assert_eq!(frame(&answer[..43]).unwrap(), None);
     }
 
     #[test]

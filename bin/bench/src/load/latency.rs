@@ -28,6 +28,11 @@ impl Tally {
         self.first_error.get_or_insert(what);
     }
 
+    /// How many good answers there were, counted or not.
+    pub(crate) fn all(&self) -> usize {
+        self.micros.len()
+    }
+
     /// Takes another one in.
     pub(crate) fn merge(&mut self, mut other: Self) {
         self.answered = self.answered.saturating_add(other.answered);
@@ -52,7 +57,7 @@ impl Tally {
     )]
     fn quantile(&self, share: f64) -> f64 {
         let rank = (self.micros.len() as f64 * share).ceil() as usize;
-        let micros = self.micros.get(rank.saturating_sub(1)).or(self.micros.last());
+        let micros = self.micros.get(rank.saturating_sub(1)).or_else(|| self.micros.last());
         micros.map_or(0.0, |micros| f64::from(*micros) / 1000.0)
     }
 }

@@ -16,6 +16,10 @@ use connection::Connection;
 use latency::Tally;
 pub(crate) use script::Script;
 
+/// How long after its end a run may still be answered. Whoever is that far behind does not hold the rate at all;
+/// whoever is less so shows it in the latencies.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How fast to send.
 #[derive(Clone, Copy)]
 pub(crate) enum Pace {
@@ -32,8 +36,8 @@ pub(crate) enum Pace {
 pub(crate) struct Observed {
     /// Answers with status 200 per second.
     pub(crate) per_second: f64,
-    /// How many there were.
-    pub(crate) answered: u64,
+    /// How many there were, with the last one of each connection, which may come after the end.
+    pub(crate) answered: usize,
     /// Median latency, milliseconds.
     pub(crate) p50: f64,
     /// 99 % stayed below this, milliseconds.
@@ -47,12 +51,7 @@ pub(crate) struct Observed {
 /// # Errors
 /// When anything but status 200 came, when a connection broke, or when a held rate could not be held: such a run is
 /// void.
-pub(crate) fn run(
-    address: SocketAddr,
-    scripts: Vec<Script>,
-    pace: Pace,
-    span: Duration,
-) -> Result<Observed> {
+pub(crate) fn run(address: SocketAddr, scripts: Vec<Script>, pace: Pace, span: Duration) -> Result<Observed> {
     let mut tally = runtime()?.block_on(all(address, scripts, pace, span))?;
     if let Some(error) = tally.first_error {
         return Err(Failure::new(format!("void: {} errors, the first one: {error}", tally.errors)));
@@ -60,7 +59,7 @@ pub(crate) fn run(
     let [p50, p99, slowest] = tally.quantiles([0.5, 0.99, 1.0]);
     #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
     let per_second = tally.answered as f64 / span.as_secs_f64();
-    Ok(Observed { per_second, answered: tally.answered, p50, p99, slowest })
+    Ok(Observed { per_second, answered: tally.all(), p50, p99, slowest })
 }
 
 /// Sends one request over a connection of its own and gives the answer's body.
@@ -73,9 +72,7 @@ pub(crate) fn once(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
         let answer = connection.exchange(request).await?;
         match answer.status {
             200 => Ok(answer.body.to_vec()),
-            status => {
-                Err(Failure::new(format!("status {status}: {}", String::from_utf8_lossy(answer.body))))
-            }
+            status => Err(Failure::new(format!("status {status}: {}", String::from_utf8_lossy(answer.body)))),
         }
     })
 }
@@ -122,7 +119,7 @@ impl Schedule {
                 Some((start + interval.mul_f64(f64::from(number) / f64::from(count)), interval))
             }
         };
-        Self { held, end: start + span, late: start + span + span }
+        Self { held, end: start + span, late: start + span + PATIENCE }
     }
 
     /// When the next request should be sent; `None` at the end.
@@ -168,4 +165,22 @@ async fn drive(mut connection: Connection, mut script: Script, mut schedule: Sch
         }
     }
     tally
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_rate_is_a_timetable_that_connections_share_and_no_answer_moves() {
+        let start = clock::now();
+        let times = |number| {
+            let mut schedule =
+                Schedule::new(Pace::Held(100.0), (number, 2), start, Duration::from_millis(50));
+            let times = std::iter::from_fn(|| schedule.next());
+            times.map(|at| at.saturating_duration_since(start).as_millis()).collect::<Vec<_>>()
+        };
+        assert_eq!(times(0), [0, 20, 40]);
+        assert_eq!(times(1), [10, 30]);
+    }
 }

@@ -1,0 +1,65 @@
+//! The bench: what the product does per second, what its parts could do, and what stands between the two.
+//!
+//! `scripts/bench` builds and runs it; docs/performance.md says what the figures mean.
+
+mod bars;
+mod cases;
+mod clock;
+mod failure;
+mod floor;
+mod formula;
+mod load;
+mod output;
+mod parts;
+mod report;
+mod run;
+mod samples;
+mod scrape;
+mod serving;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+#[derive(clap::Parser)]
+#[command(about = "Measures Countersign, its parts, and the floor beneath it")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Measures everything in turn (what scripts/bench does)
+    Run(run::Args),
+    /// Serves the floor: a bare handler that does what cannot be saved
+    Floor,
+    /// Measures the parts alone and prints their rates as JSON
+    Parts {
+        /// A directory on the disk that is to be measured
+        #[arg(long)]
+        data: PathBuf,
+        /// Seconds for each part
+        #[arg(long, default_value_t = 1.5)]
+        seconds: f64,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Floor => floor::run(),
+        Command::Parts { data, seconds } => {
+            parts::run(&data, Duration::from_secs_f64(seconds.clamp(0.1, 600.0)))
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::progress(&format!("no result: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}

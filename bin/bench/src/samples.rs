@@ -1,0 +1,112 @@
+//! Observations of several runs, and their medians.
+
+use std::collections::BTreeMap;
+
+use crate::cases::Host;
+use crate::load::Observed;
+use crate::scrape::PerRequest;
+
+/// What was seen of one case.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// At full pace.
+    pub(crate) full: Vec<Observed>,
+    /// Processor time per request at full pace, microseconds.
+    pub(crate) processor: Vec<f64>,
+    /// Share of the core that other programs took meanwhile.
+    pub(crate) others: Vec<f64>,
+    /// At a held rate.
+    pub(crate) held: Vec<Observed>,
+    /// The rate that was held.
+    pub(crate) held_rate: f64,
+    /// What the last run took.
+    pub(crate) took: PerRequest,
+    /// Memory after the last run, MB.
+    pub(crate) resident: f64,
+}
+
+impl Seen {
+    /// The median rate at full pace.
+    pub(crate) fn rate(&self) -> f64 {
+        median(self.full.iter().map(|seen| seen.per_second))
+    }
+
+    /// The rate of one run.
+    pub(crate) fn rate_of(&self, run: usize) -> Option<f64> {
+        self.full.get(run).map(|seen| seen.per_second)
+    }
+}
+
+/// Everything that was seen.
+#[derive(Default)]
+pub(crate) struct Samples {
+    /// Rates of the parts.
+    pub(crate) parts: BTreeMap<String, Vec<f64>>,
+    cases: Vec<(Host, &'static str, Seen)>,
+}
+
+impl Samples {
+    /// One more rate of a part.
+    pub(crate) fn part(&mut self, name: &str, rate: f64) {
+        self.parts.entry(name.to_owned()).or_default().push(rate);
+    }
+
+    /// The rate of a part in one run.
+    pub(crate) fn part_of(&self, name: &str, run: usize) -> Option<f64> {
+        self.parts.get(name)?.get(run).copied()
+    }
+
+    /// The rate of a case in one run.
+    pub(crate) fn case_of(&self, host: Host, name: &str, run: usize) -> Option<f64> {
+        self.case(host, name)?.rate_of(run)
+    }
+
+    /// What was seen of a case.
+    pub(crate) fn case(&self, host: Host, name: &str) -> Option<&Seen> {
+        self.cases.iter().find(|case| case.0 == host && case.1 == name).map(|case| &case.2)
+    }
+
+    /// The same, to add to it.
+    pub(crate) fn case_mut(&mut self, host: Host, name: &'static str) -> Option<&mut Seen> {
+        if self.case(host, name).is_none() {
+            self.cases.push((host, name, Seen::default()));
+        }
+        self.cases.iter_mut().find(|case| case.0 == host && case.1 == name).map(|case| &mut case.2)
+    }
+
+    /// The cases of a host, in the order in which they were first seen.
+    pub(crate) fn of(&self, host: Host) -> impl Iterator<Item = (&'static str, &Seen)> {
+        self.cases.iter().filter(move |case| case.0 == host).map(|case| (case.1, &case.2))
+    }
+}
+
+/// The middle one; of an even number, the lower of the two in the middle. Zero of none.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+}
+
+/// The median over the runs of what each run by itself gives, until one gives nothing. What is compared was measured
+/// within a minute or two, so that a disturbance hits both sides.
+pub(crate) fn by_run(of_run: impl FnMut(usize) -> Option<f64>) -> Option<f64> {
+    let values: Vec<_> = (0..).map_while(of_run).filter(|value| value.is_finite()).collect();
+    (!values.is_empty()).then(|| median(values.into_iter()))
+}
+
+/// The smallest and the largest.
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, 0.0), |(low, high), value| (low.min(value), high.max(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_one_whatever_the_order() {
+        assert!((median([3.0, 1.0, 2.0].into_iter()) - 2.0).abs() < 1e-9);
+        assert!((median([4.0, 1.0].into_iter()) - 1.0).abs() < 1e-9);
+        assert!(median([].into_iter()).abs() < 1e-9);
+    }
+}
