@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{
-    AuditEvent, AuditKind, AuditOutcome, GrantSubject, Locator, StoredRefresh, WireProfile, Write,
-    WriteBatch, encoding,
+    Applied, AuditEvent, AuditKind, AuditOutcome, Fault, GrantSubject, Locator, StoredRefresh, WireProfile,
+    Write, WriteBatch, encoding,
     port::{RefreshLookup as _, SessionLookup as _},
 };
 use oidc_core::{
@@ -13,7 +13,7 @@ use oidc_core::{
 
 use crate::{
     extract::Call,
-    flow::{client, endpoint},
+    flow::{ROUNDS, client, endpoint},
     respond::{Reply, Stop},
 };
 
@@ -58,14 +58,20 @@ async fn answer(call: &Call) -> Result<Reply, Stop> {
             (revoke::refresh(&caller, &token, stored.as_ref()), told.unwrap_or_default())
         }
     };
-    if !writes.is_empty() {
-        let mut event =
-            AuditEvent::new(&call.env(), &call.origin, AuditKind::Revocation, AuditOutcome::Success, "")?;
-        event.user_name = told.user_name;
-        event.detail = told.detail;
-        writes.push(Write::Audit(Box::new(event.client(caller.client().client_id.as_str()))));
-        // None of these has a precondition but the audit row's own key.
-        call.commit(WriteBatch { writes }).await?;
+    if writes.is_empty() {
+        return Ok(Reply::Empty);
     }
-    Ok(Reply::Empty)
+    let mut event =
+        AuditEvent::new(&call.env(), &call.origin, AuditKind::Revocation, AuditOutcome::Success, "")?;
+    event.user_name = told.user_name;
+    event.detail = told.detail;
+    writes.push(Write::Audit(Box::new(event.client(caller.client().client_id.as_str()))));
+    let batch = WriteBatch { writes };
+    // Nothing here has a precondition, but a database may call a deadlock a conflict: 200 is told after the commit.
+    for _ in 0..ROUNDS {
+        if call.commit(batch.clone()).await? == Applied::Committed {
+            return Ok(Reply::Empty);
+        }
+    }
+    Err(Fault::Contended(ROUNDS).into())
 }
