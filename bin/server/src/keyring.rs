@@ -6,9 +6,9 @@
 
 use domain::{
     AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, Env, Fault, SigningAlg, SigningKeyRecord,
-    Tenant, TenantId, TenantName, TenantSettings, Timestamp, Ttl,
+    Tenant, TenantSettings, Timestamp, Ttl,
 };
-use jose::{MasterKey, NewKey, generate_key};
+use jose::{NewKey, generate_key};
 
 use crate::setup::Setup;
 
@@ -65,26 +65,6 @@ pub enum RotateError {
     /// Successors are published already and will take over by themselves.
     #[error("a successor is published already and has yet to take over: {}", .0.join(", "))]
     Pending(Vec<String>),
-}
-
-/// The keys of a new tenant: one for each algorithm, active at once, with ids that differ.
-///
-/// # Errors
-/// [`Fault::Crypto`] and [`Fault::Entropy`].
-pub fn first_keys(
-    settings: &TenantSettings,
-    tenant: TenantId,
-    name: &TenantName,
-    now: Timestamp,
-    master: &MasterKey,
-) -> Result<Vec<AdminWrite>, Fault> {
-    let mut keys = Vec::new();
-    for alg in &settings.signing_algs {
-        let kid = free_kid(&keys, now);
-        let new = NewKey { alg: *alg, kid: &kid, tenant, subject_cn: name.as_str(), now, active_from: now };
-        keys.push(generate_key(&new, master)?);
-    }
-    Ok(keys.into_iter().map(|key| AdminWrite::InsertKey(Box::new(key))).collect())
 }
 
 /// What has to happen at `now`. A pure function of the keys' dates: what it asked for and was done, it does not ask

@@ -60,6 +60,23 @@ pub enum RefreshPolicy {
     NewFamily(Ttl),
 }
 
+/// What a user's proof is worth: what the authenticators find, and the grants rest on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The policy's protection level as text (DECISIONS 3.8).
+    pub acr: String,
+    /// Authentication methods, such as `["pwd"]` (RFC 8176).
+    pub amr: Vec<String>,
+    /// The limits of a session opened on it.
+    pub limits: SessionLimits,
+    /// The policy that was satisfied.
+    pub policy: PolicyCode,
+    /// `LEVEL_OF_ASSURANCE` in `context` (CONTRACT 3.4).
+    pub level_of_assurance: String,
+    /// When.
+    pub auth_time: Timestamp,
+}
+
 /// *That* something was authorised, and by what evidence; not how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizedGrant {

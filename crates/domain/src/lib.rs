@@ -44,7 +44,7 @@ pub use digest::SecretDigest;
 pub use env::{Claims, Env};
 pub use failure::FailureReason;
 pub use fault::Fault;
-pub use grant::{AuthorizedGrant, GrantSubject, GrantType, RefreshPolicy, SessionLimits};
+pub use grant::{AuthorizedGrant, Evidence, GrantSubject, GrantType, RefreshPolicy, SessionLimits};
 pub use id::{ChannelCode, ClientId, PolicyCode, RequestId, SubjectId, TenantId, TenantName, UserId};
 pub use issuer::Issuer;
 pub use key::{KeyStage, SigningAlg, SigningKeyRecord};

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
 use actix_web::{HttpRequest, http::header};
-use domain::{Env, Fault, Origin, SourceAddr, Timestamp};
+use domain::{Client, Env, Fault, Origin, SourceAddr, Timestamp, WireProfile};
 use ipnet::IpNet;
 use oidc_core::Params;
 use storage::TenantStore;
@@ -65,8 +65,7 @@ impl Call {
         statements: u32,
         lookup: impl FnOnce(&mut TenantStore) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let reads = self.told.borrow().reads.saturating_add(statements);
-        self.told.borrow_mut().reads = reads;
+        count(&mut self.told.borrow_mut().reads, statements);
         let mut store = self.store.clone();
         self.app.reads.run(move || lookup(&mut store)).await?
     }
@@ -76,11 +75,25 @@ impl Call {
     /// # Errors
     /// Those of storage.
     pub async fn commit(&self, batch: domain::WriteBatch) -> Result<domain::Applied, Fault> {
-        let rows = u32::try_from(batch.writes.len()).unwrap_or(u32::MAX);
-        let rows = self.told.borrow().rows.saturating_add(rows);
-        self.told.borrow_mut().rows = rows;
+        count(&mut self.told.borrow_mut().rows, u32::try_from(batch.writes.len()).unwrap_or(u32::MAX));
         self.app.commit(&self.store, batch).await
     }
+
+    /// Notes activity. Where that cannot be written the answer is right all the same, and the next use tries again.
+    pub async fn touch(&self, touch: domain::Write) {
+        if let Err(fault) = self.commit(domain::WriteBatch { writes: vec![touch] }).await {
+            tracing::warn!(fault = %fault, "activity could not be written");
+        }
+    }
+
+    /// The profile that holds for a client of this tenant.
+    pub fn profile(&self, client: &Client) -> WireProfile {
+        WireProfile::effective(self.facts.profile.name, client.profile)
+    }
+}
+
+const fn count(total: &mut u32, more: u32) {
+    *total = total.saturating_add(more);
 }
 
 /// Most hops of `X-Forwarded-For` that are looked at.

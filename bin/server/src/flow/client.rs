@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use client_auth::{AuthStep, Facts, Inputs, NeedHash, Presented, Scheme};
+use client_auth::{AuthStep, Facts, Inputs, Presented, Scheme};
 use domain::{
     Applied, AuthenticatedClient, ClientId, Detail, Fault, OAuthErrorCode, PresentedToken, Refusal, Secret,
     SourceFailures, WriteBatch,
-    port::{
-        PasswordHash, SecretHasher as _, SessionLookup as _, SourceFailureLookup as _, StoredClient, Verified,
-    },
+    port::{SessionLookup as _, SourceFailureLookup as _, StoredClient},
 };
 
-use super::ROUNDS;
+use super::{ROUNDS, comparison::Comparison};
 use crate::{
     bucket::BucketKey,
     extract::Call,
@@ -68,7 +66,7 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
 
 /// A client that is held to a stricter profile than its tenant may not use the laxer encodings (DECISIONS 2).
 fn conforms(call: &Call, client: &AuthenticatedClient) -> Result<(), Refusal> {
-    let profile = domain::WireProfile::effective(call.facts.profile.name, client.client().profile);
+    let profile = call.profile(client.client());
     if call.params.is_merged() && !profile.merged_encodings {
         return Err(Refusal::new(
             OAuthErrorCode::InvalidRequest,
@@ -89,6 +87,10 @@ pub async fn client(call: &Call, id: &ClientId) -> Result<Option<Arc<StoredClien
     if known.is_some() {
         return Ok(known);
     }
+    load(call, id).await
+}
+
+async fn load(call: &Call, id: &ClientId) -> Result<Option<Arc<StoredClient>>, Fault> {
     let (app, facts, id) = (Arc::clone(&call.app), Arc::clone(&call.facts), id.clone());
     call.read(1, move |_store| app.facts.load_client(&app.database, &facts, &id)).await
 }
@@ -96,8 +98,7 @@ pub async fn client(call: &Call, id: &ClientId) -> Result<Option<Arc<StoredClien
 /// The client as stored now, when that is not what memory said: another node may have changed its secret a moment
 /// ago, and a secret that is right must not count as wrong.
 async fn changed(call: &Call, known: &StoredClient) -> Result<Option<Arc<StoredClient>>, Fault> {
-    let (app, facts, id) = (Arc::clone(&call.app), Arc::clone(&call.facts), known.client.client_id.clone());
-    let stored = call.read(1, move |_store| app.facts.load_client(&app.database, &facts, &id)).await?;
+    let stored = load(call, &known.client.client_id).await?;
     Ok(stored.filter(|stored| !same_proof(known, stored)))
 }
 
@@ -222,18 +223,13 @@ async fn slow(
     mut failures: Option<SourceFailures>,
     (key, secret): (ProvenKey, &Secret),
 ) -> Result<AuthStep, Stop> {
-    let mut checked: Option<(NeedHash, Verified, Option<PasswordHash>)> = None;
+    let mut comparison = Comparison::default();
     let mut current = false;
     for _ in 0..ROUNDS {
         let AuthStep::NeedHash(need) = begin(call, presented, stored.as_deref(), failures)? else {
             return Err(Fault::Invariant("a chosen secret needs a slow hash").into());
         };
-        // The hash is compared once; a conflict looks at the counters again, not at the secret.
-        let (verified, rehash) = match &checked {
-            Some((seen, verified, rehash)) if seen.hash == need.hash => (*verified, rehash.clone()),
-            _ => compare(call, secret, need.hash.clone()).await?,
-        };
-        checked = Some((need, verified, rehash.clone()));
+        let (verified, rehash) = comparison.with(call, secret, need.hash).await?;
         if let (false, false, Some(known)) = (verified.matches, current, &stored) {
             // Before a failure counts, memory is compared with storage, once.
             current = true;
@@ -271,25 +267,6 @@ fn remember(call: &Call, key: ProvenKey, secret: &Secret, step: &AuthStep) {
         AuthStep::Authenticated(..) => call.app.proven.remember(key, secret, call.now),
         AuthStep::Refused(..) | AuthStep::NeedHash(_) => call.app.proven.forget(&key),
     }
-}
-
-/// Compares a secret with a slow hash in the hashing lane, and hashes it anew when the parameters have changed.
-///
-/// # Errors
-/// [`Fault::Busy`] when the lane is full, those of the hasher.
-pub async fn compare(
-    call: &Call,
-    secret: &Secret,
-    hash: Option<PasswordHash>,
-) -> Result<(Verified, Option<PasswordHash>), Fault> {
-    let hasher = Arc::clone(&call.app.hasher);
-    let secret = Secret::new(secret.expose().to_owned());
-    let job = move || {
-        let verified = hasher.verify(&secret, hash.as_ref())?;
-        let rehash = (verified.matches && verified.outdated).then(|| hasher.hash(&secret)).transpose()?;
-        Ok((verified, rehash))
-    };
-    call.app.hashing.run(job).await?
 }
 
 async fn commit_if_any(call: &Call, writes: WriteBatch) -> Result<(), Fault> {

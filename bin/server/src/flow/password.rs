@@ -1,17 +1,17 @@
 //! The password grant around the pure engines of `oidc-core` and `authenticators`.
 
-use authenticators::password::{Attempt, Conclusion, Evidence, conclude, description, hash_to_check};
+use authenticators::password::{Attempt, Conclusion, conclude, description, hash_to_check};
 use domain::{
-    Applied, AuthenticatedClient, Authenticator, ChannelCode, Claims, Detail, FailureReason, Fault,
-    OAuthErrorCode, PolicyCode, Refusal, Secret, User, WireProfile, WriteBatch,
-    port::{AuthenticatorLookup as _, PasswordHash, UserLookup as _, Verified},
+    Applied, AuthenticatedClient, Authenticator, Claims, Detail, FailureReason, Fault, OAuthErrorCode,
+    PolicyCode, Refusal, Secret, User, WireProfile, WriteBatch,
+    port::{AuthenticatorLookup as _, UserLookup as _},
 };
 use oidc_core::{
-    grant::password::{self, Proof},
+    grant::password,
     token::{Issuing, TokenRequest},
 };
 
-use super::{ROUNDS, client};
+use super::{ROUNDS, client, comparison::Comparison};
 use crate::{bucket::BucketKey, extract::Call, respond::Stop};
 
 /// A password request as it goes through.
@@ -41,7 +41,7 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
     let channel = password::channel(grant.client.client(), grant.request, policy, settings, &grant.profile)?;
     let policy = policy.ok_or(Fault::Invariant("channel() refuses without a policy"))?;
     spend(call, &grant, &code)?;
-    let mut checked: Option<(Option<PasswordHash>, Verified, Option<PasswordHash>)> = None;
+    let mut comparison = Comparison::default();
     for _ in 0..ROUNDS {
         let (user, authenticator) = lookup(call, grant.username, &code).await?;
         let attempt = Attempt {
@@ -56,14 +56,9 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
             origin: &call.origin,
         };
         let hash = hash_to_check(&attempt, &call.env());
-        // The password is compared once; a conflict looks at the counters again.
-        let (verified, rehash) = match &checked {
-            Some((seen, verified, rehash)) if *seen == hash => (*verified, rehash.clone()),
-            _ => client::compare(call, grant.password, hash.clone()).await?,
-        };
-        checked = Some((hash, verified, rehash.clone()));
+        let (verified, rehash) = comparison.with(call, grant.password, hash).await?;
         let conclusion = conclude(&attempt, verified, rehash, &call.env())?;
-        let (result, batch) = settle(call, &grant, conclusion, user.as_ref(), channel.as_ref())?;
+        let (result, batch) = settle(call, &grant, &attempt, conclusion)?;
         if batch.is_empty() || call.commit(batch).await? == Applied::Committed {
             return result.map_err(Stop::from);
         }
@@ -102,21 +97,22 @@ type Settled = (Result<Claims, Refusal>, WriteBatch);
 fn settle(
     call: &Call,
     grant: &Password<'_>,
+    attempt: &Attempt<'_>,
     conclusion: Conclusion,
-    user: Option<&User>,
-    channel: Option<&ChannelCode>,
 ) -> Result<Settled, Stop> {
     match conclusion {
-        Conclusion::Failed { reason, writes } => Ok((Err(refusal(grant, reason, call)), writes)),
+        Conclusion::Failed { reason, writes } => {
+            Ok((Err(refusal(grant, &attempt.policy.code, reason)), writes))
+        }
         Conclusion::Proven { evidence, mut writes } => {
-            let user = user.ok_or(Fault::Invariant("a proof without a user"))?;
+            let user = attempt.user.ok_or(Fault::Invariant("a proof without a user"))?;
             let settings = &call.facts.tenant.settings;
             let authorized = password::resolve(
                 grant.client,
                 grant.request,
                 user,
-                proof(evidence),
-                channel.cloned(),
+                evidence,
+                attempt.channel.cloned(),
                 settings,
             )?;
             let issued = grant.issuing.fresh(grant.client, grant.request, &authorized)?;
@@ -126,19 +122,8 @@ fn settle(
     }
 }
 
-fn proof(evidence: Evidence) -> Proof {
-    Proof {
-        acr: evidence.acr,
-        amr: evidence.amr,
-        limits: evidence.limits,
-        policy: evidence.policy,
-        level_of_assurance: evidence.level_of_assurance,
-        auth_time: evidence.auth_time,
-    }
-}
-
 /// In `hid` the reason and the vendor's words; under the standards one text for all.
-fn refusal(grant: &Password<'_>, reason: FailureReason, call: &Call) -> Refusal {
+fn refusal(grant: &Password<'_>, policy: &PolicyCode, reason: FailureReason) -> Refusal {
     let label = reason.label();
     if !grant.profile.hid_members {
         return Refusal::new(
@@ -147,9 +132,6 @@ fn refusal(grant: &Password<'_>, reason: FailureReason, call: &Call) -> Refusal 
             "Resource owner username or password is invalid",
         );
     }
-    let Ok(auth_type) = password::policy_code(grant.client, grant.request, &call.facts.profile) else {
-        return Refusal::new(OAuthErrorCode::InvalidGrant, label, description(reason));
-    };
     Refusal::new(OAuthErrorCode::InvalidGrant, label, description(reason))
-        .with(Detail::HidFailure { reason, auth_type })
+        .with(Detail::HidFailure { reason, auth_type: policy.clone() })
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{
-    AuthenticatedClient, WireProfile, WriteBatch,
+    AuthenticatedClient,
     port::{RefreshLookup as _, SessionLookup as _},
 };
 use oidc_core::introspect::{self, Decision, Target};
@@ -24,10 +24,7 @@ async fn answer(call: &Call) -> Result<Reply, Stop> {
     let caller = client::authenticate(call, None).await?;
     let decision = decide(call, &caller).await?;
     if let Some(touch) = decision.touch {
-        // Activity that cannot be written does not make the answer wrong; the next use tries again.
-        if let Err(fault) = call.commit(WriteBatch { writes: vec![touch] }).await {
-            tracing::warn!(fault = %fault, "activity could not be written");
-        }
+        call.touch(touch).await;
     }
     if !wants_jwt(call.accept.as_deref()) {
         return Ok(Reply::Json(decision.answer));
@@ -38,7 +35,7 @@ async fn answer(call: &Call) -> Result<Reply, Stop> {
 }
 
 async fn decide(call: &Call, caller: &AuthenticatedClient) -> Result<Decision, Stop> {
-    let profile = WireProfile::effective(call.facts.profile.name, caller.client().profile);
+    let profile = call.profile(caller.client());
     let issuer = &call.facts.issuer;
     Ok(match introspect::target(&call.params, &profile)? {
         _ if caller.is_public() => Decision::inactive(),

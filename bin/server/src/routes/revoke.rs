@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{
-    Applied, AuditEvent, AuditKind, AuditOutcome, Fault, GrantSubject, Locator, StoredRefresh, WireProfile,
-    Write, WriteBatch, encoding,
+    Applied, AuditEvent, AuditKind, AuditOutcome, Fault, GrantSubject, Locator, StoredRefresh, Write,
+    WriteBatch, encoding,
     port::{RefreshLookup as _, SessionLookup as _},
 };
 use oidc_core::{
@@ -41,7 +41,7 @@ impl Told {
 
 async fn answer(call: &Call) -> Result<Reply, Stop> {
     let caller = client::authenticate(call, None).await?;
-    let profile = WireProfile::effective(call.facts.profile.name, caller.client().profile);
+    let profile = call.profile(caller.client());
     let (mut writes, told) = match introspect::target(&call.params, &profile)? {
         Target::Nothing => (Vec::new(), Told::default()),
         Target::Access(token) => {

@@ -44,7 +44,7 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
     let named = named_by_refresh_token(call).await?;
     let client = client::authenticate(call, named.as_ref()).await?;
     let facts = &call.facts;
-    let profile = WireProfile::effective(facts.profile.name, client.client().profile);
+    let profile = call.profile(client.client());
     let request = TokenRequest::parse(&call.params, &profile)?;
     let alg = client.client().id_token_signed_response_alg;
     let policy = Policy {

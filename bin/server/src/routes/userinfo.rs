@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use client_auth::Scheme;
 use domain::{
-    OAuthErrorCode, PresentedToken, Refusal, ResponseSigning, TokenKind, WireProfile, Write, WriteBatch,
+    OAuthErrorCode, PresentedToken, Refusal, ResponseSigning, TokenKind, Write,
     port::{SessionLookup as _, UserLookup as _},
     token_text,
 };
@@ -40,13 +40,10 @@ async fn claims(call: &Call) -> Result<Reply, Stop> {
     call.client(session.client_id.as_str());
     let stored = client::client(call, &session.client_id).await?.filter(|stored| stored.client.enabled);
     let stored = stored.ok_or(userinfo::INVALID)?;
-    let profile = WireProfile::effective(call.facts.profile.name, stored.client.profile);
+    let profile = call.profile(&stored.client);
     let claims = userinfo::claims(session, user.as_ref(), &profile)?;
     if session.needs_touch(call.now) {
-        let touch = Write::TouchSession { locator: session.locator, at: call.now };
-        if let Err(fault) = call.commit(WriteBatch { writes: vec![touch] }).await {
-            tracing::warn!(fault = %fault, "activity could not be written");
-        }
+        call.touch(Write::TouchSession { locator: session.locator, at: call.now }).await;
     }
     match userinfo::form(&stored.client, &profile) {
         ResponseSigning::Json => Ok(Reply::Json(claims)),

@@ -10,7 +10,7 @@ mod words;
 use domain::port::{PasswordHash, Verified};
 use domain::{
     AuditEvent, AuditKind, AuditOutcome, AuthenticationPolicy, Authenticator, ChannelCode, ClientId, Env,
-    FailureReason, Fault, Origin, PolicyCode, Secret, SessionLimits, Timestamp, User, Write, WriteBatch,
+    Evidence, FailureReason, Fault, Origin, Secret, SessionLimits, Timestamp, User, Write, WriteBatch,
 };
 
 pub use words::description;
@@ -58,23 +58,6 @@ pub enum Conclusion {
         /// To be written first.
         writes: WriteBatch,
     },
-}
-
-/// What a proof is worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// The policy's protection level as text (DECISIONS 3.8).
-    pub acr: String,
-    /// `["pwd"]` (RFC 8176).
-    pub amr: Vec<String>,
-    /// The limits of a session opened on it.
-    pub limits: SessionLimits,
-    /// The policy that was satisfied.
-    pub policy: PolicyCode,
-    /// `LEVEL_OF_ASSURANCE` in `context` (CONTRACT 3.4).
-    pub level_of_assurance: String,
-    /// When.
-    pub auth_time: Timestamp,
 }
 
 /// The hash to compare the password with. `None`: do the same work against a dummy, because the outcome is settled

@@ -1,29 +1,12 @@
 //! `password` (RFC 6749 §4.3), with the vendor's overrides (CONTRACT 4.1.4).
 
 use domain::{
-    AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, ChannelCode, Client, Detail, FailureReason,
-    GrantSubject, OAuthErrorCode, PolicyCode, RefreshPolicy, Refusal, SessionLimits, TenantSettings,
-    Timestamp, User, WireProfile,
+    AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, ChannelCode, Client, Detail, Evidence,
+    FailureReason, GrantSubject, OAuthErrorCode, PolicyCode, RefreshPolicy, Refusal, TenantSettings, User,
+    WireProfile,
 };
 
 use crate::token::{Mode, TokenRequest, hid_unsupported};
-
-/// What a user proved: the findings of the authenticators' engine.
-#[derive(Clone, Debug)]
-pub struct Proof {
-    /// Authentication context class.
-    pub acr: String,
-    /// Authentication methods (RFC 8176).
-    pub amr: Vec<String>,
-    /// The limits of the session to open.
-    pub limits: SessionLimits,
-    /// The policy that was satisfied.
-    pub policy: PolicyCode,
-    /// The name of its assurance level.
-    pub level_of_assurance: String,
-    /// When.
-    pub auth_time: Timestamp,
-}
 
 /// The policy to try: `authType`, else the client's own choice.
 ///
@@ -87,12 +70,12 @@ pub fn resolve(
     client: &AuthenticatedClient,
     request: &TokenRequest,
     user: &User,
-    proof: Proof,
+    evidence: Evidence,
     channel: Option<ChannelCode>,
     settings: &TenantSettings,
 ) -> Result<AuthorizedGrant, Refusal> {
     let scopes = super::scopes(client, request.scope.as_ref())?;
-    let mut context = vec![("LEVEL_OF_ASSURANCE".to_owned(), proof.level_of_assurance)];
+    let mut context = vec![("LEVEL_OF_ASSURANCE".to_owned(), evidence.level_of_assurance)];
     context.extend(request.hid.context.iter().map(|(name, value, _)| (name.clone(), value.clone())));
     Ok(AuthorizedGrant {
         client_id: client.client().client_id.clone(),
@@ -104,11 +87,11 @@ pub fn resolve(
         refresh: refresh_policy(client.client(), scopes.contains("offline_access"), settings),
         scopes,
         audience: Vec::new(),
-        acr: Some(proof.acr),
-        amr: proof.amr,
-        auth_time: proof.auth_time,
-        limits: proof.limits,
-        policy: Some(proof.policy),
+        acr: Some(evidence.acr),
+        amr: evidence.amr,
+        auth_time: evidence.auth_time,
+        limits: evidence.limits,
+        policy: Some(evidence.policy),
         channel,
         context,
     })

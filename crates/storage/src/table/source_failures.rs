@@ -46,6 +46,19 @@ pub(crate) fn one(
     }))
 }
 
+/// The counter's row, if it is still as seen: the precondition of both changes.
+macro_rules! as_seen {
+    ($tenant:expr, $client:expr, $source:expr, $seen:expr) => {{
+        let locked = millis($seen.locked_until);
+        scoped($tenant)
+            .filter(source_failures::client_id.eq($client.as_str()))
+            .filter(source_failures::source.eq($source.to_string()))
+            .filter(source_failures::consecutive.eq($seen.consecutive))
+            .filter(source_failures::expires_at.eq($seen.expires_at.millis()))
+            .filter(unchanged!(source_failures::locked_until, locked))
+    }};
+}
+
 /// Precondition: the counter is as seen.
 pub(crate) fn count(
     link: &mut Link,
@@ -68,13 +81,7 @@ pub(crate) fn count(
             .map(drop)
             .map_err(on(TABLE, "insert"));
     };
-    let locked = millis(seen.locked_until);
-    let row = scoped(tenant)
-        .filter(source_failures::client_id.eq(client.as_str()))
-        .filter(source_failures::source.eq(source.to_string()))
-        .filter(source_failures::consecutive.eq(seen.consecutive))
-        .filter(source_failures::expires_at.eq(seen.expires_at.millis()))
-        .filter(unchanged!(source_failures::locked_until, locked));
+    let row = as_seen!(tenant, client, source, seen);
     let rows = diesel::update(row)
         .set((
             source_failures::consecutive.eq(now.consecutive),
@@ -93,13 +100,7 @@ pub(crate) fn forget(
     (client, source): (&ClientId, SourceAddr),
     seen: SourceFailures,
 ) -> Result<()> {
-    let locked = millis(seen.locked_until);
-    let row = scoped(tenant)
-        .filter(source_failures::client_id.eq(client.as_str()))
-        .filter(source_failures::source.eq(source.to_string()))
-        .filter(source_failures::consecutive.eq(seen.consecutive))
-        .filter(source_failures::expires_at.eq(seen.expires_at.millis()))
-        .filter(unchanged!(source_failures::locked_until, locked));
+    let row = as_seen!(tenant, client, source, seen);
     require(diesel::delete(row).execute(link.write()).map_err(on(TABLE, "delete"))?)
 }
 

@@ -101,7 +101,7 @@ fn failed(conclusion: Conclusion) -> (FailureReason, Vec<Write>) {
 }
 
 #[track_caller]
-fn proven(conclusion: Conclusion) -> (super::Evidence, WriteBatch) {
+fn proven(conclusion: Conclusion) -> (domain::Evidence, WriteBatch) {
     match conclusion {
         Conclusion::Proven { evidence, writes } => (evidence, writes),
         Conclusion::Failed { .. } => panic!("not proven: {conclusion:?}"),
