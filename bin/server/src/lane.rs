@@ -1,6 +1,10 @@
 //! The blocking lanes: the only place that leaves the async world (BLUEPRINT 5.2).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::Fault;
 use tokio::sync::Semaphore;
@@ -55,4 +59,15 @@ impl Lane {
             Fault::Crashed
         })
     }
+}
+
+/// Runs `job` on this very thread, for what takes microseconds.
+///
+/// # Errors
+/// [`Fault::Crashed`] when it panicked, as in a lane.
+pub fn inline<T>(job: impl FnOnce() -> T) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(job)).map_err(|_panic| {
+        tracing::error!("a look-up crashed");
+        Fault::Crashed
+    })
 }

@@ -146,7 +146,7 @@ pub(crate) fn one(
 ) -> Result<Option<Authenticator>> {
     let row: Option<Row> = this(tenant, user, policy)
         .select(Row::as_select())
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()

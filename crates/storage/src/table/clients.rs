@@ -55,7 +55,7 @@ pub(crate) fn one(link: &mut Link, tenant: TenantId, id: &ClientId) -> Result<Op
     let row: Option<Row> = scoped(tenant)
         .filter(clients::client_id.eq(id.as_str()))
         .select(Row::as_select())
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()

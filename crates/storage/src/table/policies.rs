@@ -31,7 +31,7 @@ pub(crate) fn one(
     let doc: Option<String> = scoped(tenant)
         .filter(policies::code.eq(code.as_str()))
         .select(policies::doc)
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?;
     doc.map(|doc| from_json(&doc, "policies.doc")).transpose()

@@ -167,7 +167,7 @@ pub(crate) fn one(link: &mut Link, tenant: TenantId, locator: &Locator) -> Resul
         .inner_join(refresh_families::table.on(same_family))
         .filter(refresh_tokens::locator.eq(blob(locator)))
         .select((TokenRow::as_select(), FamilyRow::as_select()))
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TOKENS, "select"))?;
     row.map(|(token, family)| Ok(StoredRefresh { token: token.read()?, family: family.read()? })).transpose()

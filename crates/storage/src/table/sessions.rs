@@ -81,7 +81,7 @@ pub(crate) fn one(link: &mut Link, tenant: TenantId, locator: &Locator) -> Resul
     let row: Option<Row> = scoped(tenant)
         .filter(sessions::locator.eq(blob(locator)))
         .select(Row::as_select())
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()

@@ -36,7 +36,7 @@ pub(crate) fn one(
         .filter(source_failures::client_id.eq(client.as_str()))
         .filter(source_failures::source.eq(source.to_string()))
         .select((source_failures::consecutive, source_failures::locked_until, source_failures::expires_at))
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?;
     Ok(row.map(|(consecutive, locked_until, expires_at)| SourceFailures {

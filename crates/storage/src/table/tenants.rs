@@ -71,7 +71,7 @@ pub(crate) fn named(link: &mut Link, name: &TenantName) -> Result<Option<Tenant>
     let row: Option<Row> = tenants::table
         .filter(tenants::name.eq(name.as_str()))
         .select(Row::as_select())
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()

@@ -100,7 +100,7 @@ pub(crate) fn one(link: &mut Link, tenant: TenantId, id: UserId) -> Result<Optio
     let row: Option<Row> = scoped(tenant)
         .filter(users::user_id.eq(id.number()))
         .select(Row::as_select())
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()
@@ -113,7 +113,7 @@ pub(crate) fn named(link: &mut Link, tenant: TenantId, user_name: &str) -> Resul
     let row: Option<Row> = scoped(tenant)
         .filter(users::user_name.eq(user_name))
         .select(Row::as_select())
-        .first(link.read())
+        .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()
