@@ -36,15 +36,17 @@ pub(crate) enum Role {
     Writer,
 }
 
-/// Type-checks one body against each engine's own connection.
+/// Type-checks one body against each engine's own connection. For hot statements too: over the enum's own connection
+/// diesel writes their text several times for each execution.
 macro_rules! each {
     ($db:expr, $connection:ident => $body:expr) => {
         match $db {
-            Db::Pg($connection) => $body,
-            Db::Sqlite($connection) => $body,
+            $crate::dialect::Db::Pg($connection) => $body,
+            $crate::dialect::Db::Sqlite($connection) => $body,
         }
     };
 }
+pub(crate) use each;
 
 #[derive(QueryableByName)]
 struct Found {

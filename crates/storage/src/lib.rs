@@ -21,6 +21,7 @@ mod counters;
 mod database;
 mod dialect;
 mod failure;
+mod kept;
 mod link;
 mod lookup;
 mod manager;

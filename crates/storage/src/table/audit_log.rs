@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use domain::{AuditEvent, Locator, TenantId, Timestamp};
 
 use super::{blob, locator};
+use crate::dialect::each;
 use crate::failure::{Result, on, sound};
 use crate::link::Link;
 
@@ -134,9 +135,7 @@ pub(crate) fn append(link: &mut Link, tenant: TenantId, event: &AuditEvent) -> R
         request_id: event.request_id.as_str().to_owned(),
         detail: cut(&event.detail),
     };
-    diesel::insert_into(audit_log::table)
-        .values(row)
-        .execute(link.write())
+    each!(link.write(), db => diesel::insert_into(audit_log::table).values(row).execute(db))
         .map(drop)
         .map_err(on(TABLE, "insert"))
 }

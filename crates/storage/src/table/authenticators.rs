@@ -8,7 +8,9 @@ use domain::{
 };
 
 use super::{from_json, instant, millis, to_json, unchanged};
+use crate::dialect::each;
 use crate::failure::{Result, on, require, sound};
+use crate::kept::Kept;
 use crate::link::Link;
 
 const TABLE: &str = "authenticators";
@@ -144,9 +146,8 @@ pub(crate) fn one(
     tenant: TenantId,
     (user, policy): Which<'_>,
 ) -> Result<Option<Authenticator>> {
-    let row: Option<Row> = this(tenant, user, policy)
-        .select(Row::as_select())
-        .get_result(link.read())
+    let this = this(tenant, user, policy);
+    let row: Option<Row> = each!(link.read(), db => this.select(Row::as_select()).get_result(db))
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()
@@ -206,18 +207,16 @@ pub(crate) fn succeed(
         .filter(authenticators::password_version.eq(seen.version))
         .filter(unchanged!(authenticators::locked_at, locked))
         .filter(same_uses);
-    let rows = diesel::update(row)
-        .set((
-            authenticators::locked_at.eq(None::<i64>),
-            authenticators::uses.eq(authenticators::uses + 1),
-            authenticators::password_uses.eq(authenticators::password_uses + 1),
-            authenticators::consecutive_failed.eq(0_i64),
-            authenticators::consecutive_success.eq(authenticators::consecutive_success + 1),
-            authenticators::total_success.eq(authenticators::total_success + 1),
-            authenticators::last_successful.eq(at.millis()),
-        ))
-        .execute(link.write())
-        .map_err(on(TABLE, "update"))?;
+    let succeed = Kept(diesel::update(row).set((
+        authenticators::locked_at.eq(None::<i64>),
+        authenticators::uses.eq(authenticators::uses + 1),
+        authenticators::password_uses.eq(authenticators::password_uses + 1),
+        authenticators::consecutive_failed.eq(0_i64),
+        authenticators::consecutive_success.eq(authenticators::consecutive_success + 1),
+        authenticators::total_success.eq(authenticators::total_success + 1),
+        authenticators::last_successful.eq(at.millis()),
+    )));
+    let rows = each!(link.write(), db => succeed.execute(db)).map_err(on(TABLE, "update"))?;
     require(rows)?;
     rehash.map_or(Ok(()), |hash| store_rehash(link, tenant, (user, policy), hash))
 }
@@ -261,16 +260,14 @@ pub(crate) fn fail(
         .filter(authenticators::password_version.eq(failed.version))
         .filter(authenticators::consecutive_failed.eq(seen.0))
         .filter(unchanged!(authenticators::locked_at, locked));
-    let rows = diesel::update(row)
-        .set((
-            authenticators::locked_at.eq(millis(now.1)),
-            authenticators::consecutive_failed.eq(now.0),
-            authenticators::consecutive_success.eq(0_i64),
-            authenticators::total_failed.eq(authenticators::total_failed + 1),
-            authenticators::last_unsuccessful.eq(failed.at.millis()),
-        ))
-        .execute(link.write())
-        .map_err(on(TABLE, "update"))?;
+    let fail = Kept(diesel::update(row).set((
+        authenticators::locked_at.eq(millis(now.1)),
+        authenticators::consecutive_failed.eq(now.0),
+        authenticators::consecutive_success.eq(0_i64),
+        authenticators::total_failed.eq(authenticators::total_failed + 1),
+        authenticators::last_unsuccessful.eq(failed.at.millis()),
+    )));
+    let rows = each!(link.write(), db => fail.execute(db)).map_err(on(TABLE, "update"))?;
     require(rows)
 }
 

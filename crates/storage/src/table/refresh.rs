@@ -8,7 +8,9 @@ use domain::{
 
 use super::facts::Facts;
 use super::{Swept, blob, by_tenant, instant, locator, millis};
+use crate::dialect::each;
 use crate::failure::{Result, on, require, sound};
+use crate::kept::Kept;
 use crate::link::Link;
 
 const FAMILIES: &str = "refresh_families";
@@ -163,13 +165,13 @@ pub(crate) fn one(link: &mut Link, tenant: TenantId, locator: &Locator) -> Resul
     let same_family = refresh_families::tenant_id
         .eq(refresh_tokens::tenant_id)
         .and(refresh_families::locator.eq(refresh_tokens::family));
-    let row: Option<(TokenRow, FamilyRow)> = scoped_tokens(tenant)
+    let this = scoped_tokens(tenant)
         .inner_join(refresh_families::table.on(same_family))
-        .filter(refresh_tokens::locator.eq(blob(locator)))
-        .select((TokenRow::as_select(), FamilyRow::as_select()))
-        .get_result(link.read())
-        .optional()
-        .map_err(on(TOKENS, "select"))?;
+        .filter(refresh_tokens::locator.eq(blob(locator)));
+    let row: Option<(TokenRow, FamilyRow)> =
+        each!(link.read(), db => this.select((TokenRow::as_select(), FamilyRow::as_select())).get_result(db))
+            .optional()
+            .map_err(on(TOKENS, "select"))?;
     row.map(|(token, family)| Ok(StoredRefresh { token: token.read()?, family: family.read()? })).transpose()
 }
 
@@ -180,23 +182,21 @@ pub(crate) fn open(
     family: &RefreshFamily,
     token: &RefreshToken,
 ) -> Result<()> {
-    diesel::insert_into(refresh_families::table)
-        .values(FamilyRow::new(tenant, family)?)
-        .execute(link.write())
+    let row = FamilyRow::new(tenant, family)?;
+    each!(link.write(), db => diesel::insert_into(refresh_families::table).values(row).execute(db))
         .map_err(on(FAMILIES, "insert"))?;
     insert_token(link, tenant, token)
 }
 
 fn insert_token(link: &mut Link, tenant: TenantId, token: &RefreshToken) -> Result<()> {
-    diesel::insert_into(refresh_tokens::table)
-        .values((
-            refresh_tokens::tenant_id.eq(tenant.number()),
-            refresh_tokens::locator.eq(blob(&token.locator)),
-            refresh_tokens::digest.eq(token.digest.as_bytes().as_slice()),
-            refresh_tokens::family.eq(blob(&token.family)),
-            refresh_tokens::expires_at.eq(token.expires_at.millis()),
-        ))
-        .execute(link.write())
+    let row = (
+        refresh_tokens::tenant_id.eq(tenant.number()),
+        refresh_tokens::locator.eq(blob(&token.locator)),
+        refresh_tokens::digest.eq(token.digest.as_bytes().as_slice()),
+        refresh_tokens::family.eq(blob(&token.family)),
+        refresh_tokens::expires_at.eq(token.expires_at.millis()),
+    );
+    each!(link.write(), db => diesel::insert_into(refresh_tokens::table).values(row).execute(db))
         .map(drop)
         .map_err(on(TOKENS, "insert"))
 }
@@ -213,15 +213,13 @@ pub(crate) fn rotate(
         .filter(refresh_families::locator.eq(blob(&successor.family)))
         .filter(refresh_families::current.eq(blob(spent)))
         .filter(refresh_families::ended.is_null());
-    let rows = diesel::update(row)
-        .set((
-            refresh_families::current.eq(blob(&successor.locator)),
-            refresh_families::previous.eq(blob(spent)),
-            refresh_families::rotated_at.eq(rotated_at.millis()),
-            refresh_families::sealed_answer.eq(sealed_answer),
-        ))
-        .execute(link.write())
-        .map_err(on(FAMILIES, "update"))?;
+    let rotate = Kept(diesel::update(row).set((
+        refresh_families::current.eq(blob(&successor.locator)),
+        refresh_families::previous.eq(blob(spent)),
+        refresh_families::rotated_at.eq(rotated_at.millis()),
+        refresh_families::sealed_answer.eq(sealed_answer),
+    )));
+    let rows = each!(link.write(), db => rotate.execute(db)).map_err(on(FAMILIES, "update"))?;
     require(rows)?;
     insert_token(link, tenant, successor)
 }
@@ -233,10 +231,8 @@ pub(crate) fn hold(link: &mut Link, tenant: TenantId, family: &Locator, current:
         .filter(refresh_families::locator.eq(blob(family)))
         .filter(refresh_families::current.eq(blob(current)))
         .filter(refresh_families::ended.is_null());
-    let rows = diesel::update(row)
-        .set(refresh_families::current.eq(blob(current)))
-        .execute(link.write())
-        .map_err(on(FAMILIES, "update"))?;
+    let hold = Kept(diesel::update(row).set(refresh_families::current.eq(blob(current))));
+    let rows = each!(link.write(), db => hold.execute(db)).map_err(on(FAMILIES, "update"))?;
     require(rows)
 }
 

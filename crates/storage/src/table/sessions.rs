@@ -5,7 +5,9 @@ use domain::{ClientId, Locator, Scopes, SecretDigest, Session, TenantId, Timesta
 
 use super::facts::Facts;
 use super::{Swept, blob, by_tenant, locator};
+use crate::dialect::each;
 use crate::failure::{Result, on, sound};
+use crate::kept::Kept;
 use crate::link::Link;
 
 const TABLE: &str = "sessions";
@@ -78,10 +80,8 @@ fn scoped(tenant: TenantId) -> _ {
 }
 
 pub(crate) fn one(link: &mut Link, tenant: TenantId, locator: &Locator) -> Result<Option<Session>> {
-    let row: Option<Row> = scoped(tenant)
-        .filter(sessions::locator.eq(blob(locator)))
-        .select(Row::as_select())
-        .get_result(link.read())
+    let this = scoped(tenant).filter(sessions::locator.eq(blob(locator)));
+    let row: Option<Row> = each!(link.read(), db => this.select(Row::as_select()).get_result(db))
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()
@@ -113,9 +113,7 @@ pub(crate) fn insert(link: &mut Link, tenant: TenantId, session: &Session) -> Re
         family: session.family.as_ref().map(|family| blob(family).to_vec()),
         facts: facts.about(session.subject.as_ref()).stored()?,
     };
-    diesel::insert_into(sessions::table)
-        .values(row)
-        .execute(link.write())
+    each!(link.write(), db => diesel::insert_into(sessions::table).values(row).execute(db))
         .map(drop)
         .map_err(on(TABLE, "insert"))
 }
@@ -125,11 +123,8 @@ pub(crate) fn touch(link: &mut Link, tenant: TenantId, locator: &Locator, at: Ti
     let row = scoped(tenant)
         .filter(sessions::locator.eq(blob(locator)))
         .filter(sessions::touched_at.lt(at.millis()));
-    diesel::update(row)
-        .set(sessions::touched_at.eq(at.millis()))
-        .execute(link.write())
-        .map(drop)
-        .map_err(on(TABLE, "update"))
+    let touch = Kept(diesel::update(row).set(sessions::touched_at.eq(at.millis())));
+    each!(link.write(), db => touch.execute(db)).map(drop).map_err(on(TABLE, "update"))
 }
 
 pub(crate) fn remove(link: &mut Link, tenant: TenantId, locator: &Locator) -> Result<()> {

@@ -4,7 +4,9 @@ use diesel::prelude::*;
 use domain::{ClientId, SourceAddr, SourceFailures, TenantId, Timestamp};
 
 use super::{Swept, instant, millis, unchanged};
+use crate::dialect::each;
 use crate::failure::{Result, on, require};
+use crate::kept::Kept;
 use crate::link::Link;
 
 const TABLE: &str = "source_failures";
@@ -82,14 +84,12 @@ pub(crate) fn count(
             .map_err(on(TABLE, "insert"));
     };
     let row = as_seen!(tenant, client, source, seen);
-    let rows = diesel::update(row)
-        .set((
-            source_failures::consecutive.eq(now.consecutive),
-            source_failures::locked_until.eq(millis(now.locked_until)),
-            source_failures::expires_at.eq(now.expires_at.millis()),
-        ))
-        .execute(link.write())
-        .map_err(on(TABLE, "update"))?;
+    let count = Kept(diesel::update(row).set((
+        source_failures::consecutive.eq(now.consecutive),
+        source_failures::locked_until.eq(millis(now.locked_until)),
+        source_failures::expires_at.eq(now.expires_at.millis()),
+    )));
+    let rows = each!(link.write(), db => count.execute(db)).map_err(on(TABLE, "update"))?;
     require(rows)
 }
 

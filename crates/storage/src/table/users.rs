@@ -8,6 +8,7 @@ use domain::{Fault, SubjectId, TenantId, Timestamp, User, UserId, UserStatus};
 use serde::{Deserialize, Serialize};
 
 use super::{from_json, to_json};
+use crate::dialect::each;
 use crate::failure::{Failure, Result, on, require, sound};
 use crate::link::Link;
 
@@ -97,10 +98,8 @@ fn scoped(tenant: TenantId) -> _ {
 }
 
 pub(crate) fn one(link: &mut Link, tenant: TenantId, id: UserId) -> Result<Option<User>> {
-    let row: Option<Row> = scoped(tenant)
-        .filter(users::user_id.eq(id.number()))
-        .select(Row::as_select())
-        .get_result(link.read())
+    let this = scoped(tenant).filter(users::user_id.eq(id.number()));
+    let row: Option<Row> = each!(link.read(), db => this.select(Row::as_select()).get_result(db))
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()
@@ -110,10 +109,8 @@ pub(crate) fn named(link: &mut Link, tenant: TenantId, user_name: &str) -> Resul
     if user_name.contains('\0') {
         return Ok(None);
     }
-    let row: Option<Row> = scoped(tenant)
-        .filter(users::user_name.eq(user_name))
-        .select(Row::as_select())
-        .get_result(link.read())
+    let this = scoped(tenant).filter(users::user_name.eq(user_name));
+    let row: Option<Row> = each!(link.read(), db => this.select(Row::as_select()).get_result(db))
         .optional()
         .map_err(on(TABLE, "select"))?;
     row.map(Row::read).transpose()
