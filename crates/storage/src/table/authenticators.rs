@@ -10,7 +10,7 @@ use domain::{
 use super::{from_json, instant, millis, to_json, unchanged};
 use crate::dialect::each;
 use crate::failure::{Result, on, require, sound};
-use crate::kept::Kept;
+use crate::kept;
 use crate::link::Link;
 
 const TABLE: &str = "authenticators";
@@ -207,15 +207,18 @@ pub(crate) fn succeed(
         .filter(authenticators::password_version.eq(seen.version))
         .filter(unchanged!(authenticators::locked_at, locked))
         .filter(same_uses);
-    let succeed = Kept(diesel::update(row).set((
-        authenticators::locked_at.eq(None::<i64>),
-        authenticators::uses.eq(authenticators::uses + 1),
-        authenticators::password_uses.eq(authenticators::password_uses + 1),
-        authenticators::consecutive_failed.eq(0_i64),
-        authenticators::consecutive_success.eq(authenticators::consecutive_success + 1),
-        authenticators::total_success.eq(authenticators::total_success + 1),
-        authenticators::last_successful.eq(at.millis()),
-    )));
+    let succeed = kept::update(
+        row,
+        (
+            authenticators::locked_at.eq(None::<i64>),
+            authenticators::uses.eq(authenticators::uses + 1),
+            authenticators::password_uses.eq(authenticators::password_uses + 1),
+            authenticators::consecutive_failed.eq(0_i64),
+            authenticators::consecutive_success.eq(authenticators::consecutive_success + 1),
+            authenticators::total_success.eq(authenticators::total_success + 1),
+            authenticators::last_successful.eq(at.millis()),
+        ),
+    );
     let rows = each!(link.write(), db => succeed.execute(db)).map_err(on(TABLE, "update"))?;
     require(rows)?;
     rehash.map_or(Ok(()), |hash| store_rehash(link, tenant, (user, policy), hash))
@@ -260,13 +263,16 @@ pub(crate) fn fail(
         .filter(authenticators::password_version.eq(failed.version))
         .filter(authenticators::consecutive_failed.eq(seen.0))
         .filter(unchanged!(authenticators::locked_at, locked));
-    let fail = Kept(diesel::update(row).set((
-        authenticators::locked_at.eq(millis(now.1)),
-        authenticators::consecutive_failed.eq(now.0),
-        authenticators::consecutive_success.eq(0_i64),
-        authenticators::total_failed.eq(authenticators::total_failed + 1),
-        authenticators::last_unsuccessful.eq(failed.at.millis()),
-    )));
+    let fail = kept::update(
+        row,
+        (
+            authenticators::locked_at.eq(millis(now.1)),
+            authenticators::consecutive_failed.eq(now.0),
+            authenticators::consecutive_success.eq(0_i64),
+            authenticators::total_failed.eq(authenticators::total_failed + 1),
+            authenticators::last_unsuccessful.eq(failed.at.millis()),
+        ),
+    );
     let rows = each!(link.write(), db => fail.execute(db)).map_err(on(TABLE, "update"))?;
     require(rows)
 }

@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::{Swept, blob, by_tenant, instant, locator, millis};
 use crate::dialect::each;
 use crate::failure::{Result, on, require, sound};
-use crate::kept::Kept;
+use crate::kept;
 use crate::link::Link;
 
 const FAMILIES: &str = "refresh_families";
@@ -213,12 +213,15 @@ pub(crate) fn rotate(
         .filter(refresh_families::locator.eq(blob(&successor.family)))
         .filter(refresh_families::current.eq(blob(spent)))
         .filter(refresh_families::ended.is_null());
-    let rotate = Kept(diesel::update(row).set((
-        refresh_families::current.eq(blob(&successor.locator)),
-        refresh_families::previous.eq(blob(spent)),
-        refresh_families::rotated_at.eq(rotated_at.millis()),
-        refresh_families::sealed_answer.eq(sealed_answer),
-    )));
+    let rotate = kept::update(
+        row,
+        (
+            refresh_families::current.eq(blob(&successor.locator)),
+            refresh_families::previous.eq(blob(spent)),
+            refresh_families::rotated_at.eq(rotated_at.millis()),
+            refresh_families::sealed_answer.eq(sealed_answer),
+        ),
+    );
     let rows = each!(link.write(), db => rotate.execute(db)).map_err(on(FAMILIES, "update"))?;
     require(rows)?;
     insert_token(link, tenant, successor)
@@ -231,7 +234,7 @@ pub(crate) fn hold(link: &mut Link, tenant: TenantId, family: &Locator, current:
         .filter(refresh_families::locator.eq(blob(family)))
         .filter(refresh_families::current.eq(blob(current)))
         .filter(refresh_families::ended.is_null());
-    let hold = Kept(diesel::update(row).set(refresh_families::current.eq(blob(current))));
+    let hold = kept::update(row, refresh_families::current.eq(blob(current)));
     let rows = each!(link.write(), db => hold.execute(db)).map_err(on(FAMILIES, "update"))?;
     require(rows)
 }

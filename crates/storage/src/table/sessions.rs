@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::{Swept, blob, by_tenant, locator};
 use crate::dialect::each;
 use crate::failure::{Result, on, sound};
-use crate::kept::Kept;
+use crate::kept;
 use crate::link::Link;
 
 const TABLE: &str = "sessions";
@@ -123,7 +123,7 @@ pub(crate) fn touch(link: &mut Link, tenant: TenantId, locator: &Locator, at: Ti
     let row = scoped(tenant)
         .filter(sessions::locator.eq(blob(locator)))
         .filter(sessions::touched_at.lt(at.millis()));
-    let touch = Kept(diesel::update(row).set(sessions::touched_at.eq(at.millis())));
+    let touch = kept::update(row, sessions::touched_at.eq(at.millis()));
     each!(link.write(), db => touch.execute(db)).map(drop).map_err(on(TABLE, "update"))
 }
 

@@ -6,7 +6,7 @@ use domain::{ClientId, SourceAddr, SourceFailures, TenantId, Timestamp};
 use super::{Swept, instant, millis, unchanged};
 use crate::dialect::each;
 use crate::failure::{Result, on, require};
-use crate::kept::Kept;
+use crate::kept;
 use crate::link::Link;
 
 const TABLE: &str = "source_failures";
@@ -84,11 +84,14 @@ pub(crate) fn count(
             .map_err(on(TABLE, "insert"));
     };
     let row = as_seen!(tenant, client, source, seen);
-    let count = Kept(diesel::update(row).set((
-        source_failures::consecutive.eq(now.consecutive),
-        source_failures::locked_until.eq(millis(now.locked_until)),
-        source_failures::expires_at.eq(now.expires_at.millis()),
-    )));
+    let count = kept::update(
+        row,
+        (
+            source_failures::consecutive.eq(now.consecutive),
+            source_failures::locked_until.eq(millis(now.locked_until)),
+            source_failures::expires_at.eq(now.expires_at.millis()),
+        ),
+    );
     let rows = each!(link.write(), db => count.execute(db)).map_err(on(TABLE, "update"))?;
     require(rows)
 }
