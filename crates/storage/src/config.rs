@@ -14,6 +14,9 @@ pub struct DatabaseConfig {
     pub acquire_timeout: Duration,
     /// How long one statement may take (PostgreSQL), or wait for another process's lock (SQLite).
     pub statement_timeout: Duration,
+    /// How long a batch waits for its transaction to begin, because others are in front of it or because another
+    /// process holds SQLite's lock, before it is withdrawn and refused as busy.
+    pub commit_timeout: Duration,
     /// How many batches may wait for the committer; one more is refused as busy.
     pub commit_queue: usize,
     /// How many batches one transaction takes at most.
@@ -21,13 +24,15 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// 8 connections, 2 s to get one, 5 s for a statement, 4096 batches waiting, 256 in a transaction.
+    /// 8 connections, 2 s to get one, 5 s for a statement, 4096 batches waiting for at most 1 s, 256 in a
+    /// transaction.
     pub fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
             max_connections: 8,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),
+            commit_timeout: Duration::from_secs(1),
             commit_queue: 4096,
             commit_batch: 256,
         }
@@ -41,6 +46,7 @@ impl std::fmt::Debug for DatabaseConfig {
             .field("max_connections", &self.max_connections)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("commit_timeout", &self.commit_timeout)
             .field("commit_queue", &self.commit_queue)
             .field("commit_batch", &self.commit_batch)
             .finish_non_exhaustive()
@@ -62,6 +68,13 @@ pub enum OpenError {
     /// There is no such SQLite file, and it was not to be created.
     #[error("there is no database file {}", .0.display())]
     Missing(PathBuf),
+    /// The SQLite file is empty while its log is not. To open it would delete the log.
+    #[error(
+        "the database file {file} is empty (0 bytes), but {file}-wal is not: the file was truncated; keep a copy of \
+         both, and restore the last backup; nothing was overwritten",
+        file = .0.display()
+    )]
+    Truncated(PathBuf),
     /// The SQLite file could not be created.
     #[error("cannot create the database file {}: {source}", .path.display())]
     Create {
@@ -124,6 +137,14 @@ impl Target {
             }
         }
         words
+    }
+
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Server(_) => None,
+        }
     }
 
     /// Whether one writer has to do all the writing.

@@ -1,6 +1,6 @@
 //! What storage has done since it was opened.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Cumulative numbers since the database was opened, for metrics.
@@ -34,8 +34,6 @@ pub(crate) struct Meter {
     pub(crate) batches: Count,
     pub(crate) commit_size_sum: Count,
     pub(crate) conflicts: Count,
-    /// Whether the last group could not be committed.
-    pub(crate) failing: AtomicBool,
     observer: RwLock<Option<Observer>>,
 }
 

@@ -1,6 +1,5 @@
 //! An open database.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use crate::config::{DatabaseConfig, OpenError, Target};
 use crate::counters::{Counters, Meter};
 use crate::dialect::Role;
 use crate::failure::{Failure, Result, trouble};
-use crate::link::{Link, transact};
+use crate::link::{Link, conclude, transact};
 use crate::manager::{Connector, LogErrors, Manager};
 use crate::schema::{self, SchemaState};
 use crate::system::SystemStore;
@@ -22,7 +21,7 @@ use crate::tenant::TenantStore;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a ping waits for its own write.
-const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An open database. Clones are the same one.
 #[derive(Clone)]
@@ -47,6 +46,7 @@ impl Database {
         {
             return Err(OpenError::Missing(path.clone()));
         }
+        refuse_truncated(&target)?;
         let meter = Arc::new(Meter::default());
         let connector = Arc::new(Connector::new(target, config.statement_timeout, meter));
         check(&connector)?;
@@ -56,8 +56,7 @@ impl Database {
             .connection_timeout(config.acquire_timeout)
             .error_handler(Box::new(LogErrors))
             .build_unchecked(Manager(Arc::clone(&connector)));
-        let committer = Committer::start(&connector, config.commit_queue, config.commit_batch)
-            .map_err(OpenError::Thread)?;
+        let committer = Committer::start(&connector, config).map_err(OpenError::Thread)?;
         Ok(Self(Arc::new(Inner { connector, pool, committer })))
     }
 
@@ -101,22 +100,27 @@ impl Database {
         SystemStore::new(self.clone())
     }
 
-    /// Whether the database answers and, as far as is known, takes writes. It reads only; but while the last commit
-    /// of a group has failed, it also writes a row as it stands, for nobody else may be writing then. When that is
-    /// committed, all is well again.
+    /// Whether the database answers and, as far as is known, takes writes, and whether its file is still where it was
+    /// opened. It reads only; but while the last commit of a group has failed, it also writes a row as it stands, for
+    /// nobody else may be writing then. When that is committed, all is well again.
     ///
     /// # Errors
     /// [`Fault::Storage`] when it does not, [`Fault::Busy`] when no connection, or no place in the queue, is free.
     pub fn ping(&self) -> Result<(), Fault> {
+        self.0.connector.is_in_place().inspect_err(|trouble| self.0.connector.health.ill(trouble))?;
         self.read(|link| {
             link.db().ping().map_err(|error| Failure::Trouble(trouble("connection", "ping", &error)))
         })?;
-        let failing = &self.0.connector.meter.failing;
-        if failing.load(Ordering::Acquire) {
+        if !self.takes_writes() {
             self.write_within(PROBE_PATIENCE, tenants::probe)?;
-            failing.store(false, Ordering::Release);
+            self.0.connector.health.well();
         }
         Ok(())
+    }
+
+    /// Whether the last write was committed, as far as is known: what can be left undone may be left so meanwhile.
+    pub fn takes_writes(&self) -> bool {
+        !self.0.connector.health.is_ill()
     }
 
     /// Tells `observer`, from now on and instead of whoever was told before, the number of batches in each
@@ -154,7 +158,7 @@ impl Database {
 
     fn pooled<T>(&self, work: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
         let mut link = self.0.pool.get().map_err(|_timeout| self.no_connection())?;
-        let done = work(&mut link);
+        let done = work(&mut link).map_err(|failure| self.explain(failure));
         match &done {
             Err(Failure::Trouble(trouble)) if trouble.lost => self.0.connector.lost(&mut link),
             // Cheap, and it takes no chances with a connection in a state that nobody thought of.
@@ -162,6 +166,13 @@ impl Database {
             _ => {}
         }
         done
+    }
+
+    fn explain(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Trouble(trouble) => Failure::Trouble(self.0.connector.explain(trouble)),
+            other => other,
+        }
     }
 
     /// The pool does not say whether all its connections were in use or none could be opened.
@@ -195,15 +206,19 @@ impl Database {
         }
         let (answer, answered) = mpsc::sync_channel(1);
         let task = Box::new(move |link: Result<&mut Link, crate::failure::Trouble>| {
-            let done = link.map_err(Failure::from).and_then(|link| transact(link, work));
+            let done = link.map_err(Failure::from).and_then(|link| conclude(link, work));
             // Whoever asked may have given up.
             drop(answer.send(done));
         });
-        if !self.0.committer.run(task) {
+        if !self.0.committer.run(task, (patience / 2).min(self.0.connector.timeout)) {
             return Err(Failure::Fault(Fault::Busy("the commit queue")));
         }
         match answered.recv_timeout(patience) {
-            Ok(done) => done,
+            Ok(Ok(done)) => {
+                self.0.connector.commit_is_in_place()?;
+                Ok(done)
+            }
+            Ok(Err(failure)) => Err(self.explain(failure)),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Fault(Fault::Crashed)),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::Fault(unanswered())),
         }
@@ -222,11 +237,26 @@ pub(crate) fn unanswered() -> Fault {
 /// Connects once, so that the driver's own words are heard, and looks at the settings.
 fn check(connector: &Connector) -> Result<(), OpenError> {
     let mut link = connector.connect(Role::Writer).map_err(|trouble| OpenError::Connect(trouble.message))?;
-    let settings = link.db().settings().map_err(|error| OpenError::Connect(error.to_string()))?;
+    let settings = link.db().settings().map_err(|error| {
+        OpenError::Connect(connector.explain(trouble("connection", "ask", &error)).message)
+    })?;
+    connector.opened();
     for (name, wanted, found) in settings {
         if found != wanted {
             return Err(OpenError::Setting { name, wanted, found });
         }
+    }
+    Ok(())
+}
+
+/// SQLite deletes the log of an empty file as it opens it.
+fn refuse_truncated(target: &Target) -> Result<(), OpenError> {
+    let size = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let Some(path) = target.file() else { return Ok(()) };
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if size(path) == 0 && size(log.as_ref()) > 0 {
+        return Err(OpenError::Truncated(path.to_owned()));
     }
     Ok(())
 }

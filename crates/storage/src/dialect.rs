@@ -20,6 +20,9 @@ const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/po
 /// The advisory lock that serialises migrations on PostgreSQL: "CSgn" as a number.
 const MIGRATION_LOCK: i64 = 0x4353_676E;
 
+/// How long the committer waits at a time while another process holds SQLite's lock.
+const TURN: Duration = Duration::from_millis(100);
+
 /// A connection to either engine.
 #[derive(diesel::MultiConnection)]
 pub(crate) enum Db {
@@ -34,6 +37,8 @@ pub(crate) enum Role {
     Reader,
     /// Anything.
     Writer,
+    /// What the committer does: it asks for SQLite's lock again and again, and looks around in between.
+    Committer,
 }
 
 /// Type-checks one body against each engine's own connection. For hot statements too: over the enum's own connection
@@ -228,6 +233,7 @@ fn file_uri(path: &Path) -> String {
 /// FULL, since a token that a client was given survives a power cut; a checkpoint every 16 MiB, since each one
 /// makes a commit wait.
 fn pragmas(timeout: Duration, role: Role) -> String {
+    let timeout = if role == Role::Committer { timeout.min(TURN) } else { timeout };
     let query_only = if role == Role::Reader { "ON" } else { "OFF" };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \

@@ -28,6 +28,13 @@ pub(crate) struct Trouble {
     pub(crate) lost: bool,
 }
 
+impl Trouble {
+    /// Whether a transaction could not begin because another process holds SQLite's lock. Nothing was written.
+    pub(crate) fn is_not_our_turn(&self) -> bool {
+        self.operation == "begin" && self.message.starts_with("database is locked")
+    }
+}
+
 impl From<Trouble> for Fault {
     fn from(trouble: Trouble) -> Self {
         Self::Storage { table: trouble.table, operation: trouble.operation, message: trouble.message }

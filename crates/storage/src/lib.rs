@@ -13,6 +13,7 @@
 //! }
 //! ```
 
+mod advice;
 mod apply;
 mod change;
 mod commit;
@@ -21,6 +22,8 @@ mod counters;
 mod database;
 mod dialect;
 mod failure;
+mod file;
+mod health;
 mod kept;
 mod link;
 mod lookup;

@@ -86,6 +86,11 @@ impl Link {
 /// Does `work` in one transaction: all of it, or nothing.
 pub(crate) fn transact<T>(link: &mut Link, work: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
     link.begin()?;
+    conclude(link, work)
+}
+
+/// Does `work` in the transaction that has just begun, and ends it: all of it, or nothing.
+pub(crate) fn conclude<T>(link: &mut Link, work: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
     match work(link) {
         Ok(value) => link.commit().map(|()| value),
         Err(failure) => {

@@ -4,10 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::advice;
 use crate::config::Target;
 use crate::counters::Meter;
 use crate::dialect::{Db, Role};
 use crate::failure::Trouble;
+use crate::file::OpenFile;
+use crate::health::Health;
 use crate::link::Link;
 
 /// Opens connections of one database.
@@ -15,6 +18,9 @@ pub(crate) struct Connector {
     pub(crate) target: Target,
     pub(crate) timeout: Duration,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) health: Health,
+    /// The file, where the database is one.
+    file: Option<OpenFile>,
     /// Grows when a connection is found lost: every older one is then suspect, and is not handed out again.
     epoch: AtomicU64,
     last_error: Mutex<Option<String>>,
@@ -22,16 +28,64 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(crate) fn new(target: Target, timeout: Duration, meter: Arc<Meter>) -> Self {
-        Self { target, timeout, meter, epoch: AtomicU64::new(0), last_error: Mutex::new(None) }
+        let file = target.file().map(OpenFile::new);
+        let health = Health::default();
+        Self { target, timeout, meter, health, file, epoch: AtomicU64::new(0), last_error: Mutex::new(None) }
     }
 
     /// Opens one.
     pub(crate) fn connect(&self, role: Role) -> Result<Link, Trouble> {
         let epoch = self.epoch.load(Ordering::Acquire);
-        let opened =
-            Db::connect(&self.target, self.timeout, role).map_err(|words| self.target.without_secrets(words));
+        if role == Role::Committer {
+            self.forget_log();
+        }
+        let opened = self.open(role);
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = opened.as_ref().err().cloned();
         opened.map(|db| Link::new(db, Arc::clone(&self.meter), epoch)).map_err(not_connected)
+    }
+
+    fn open(&self, role: Role) -> Result<Db, String> {
+        // SQLite would mix another file with the log and the memory of the one that is in use.
+        let in_place = || self.is_in_place().map_err(|trouble| trouble.message);
+        in_place()?;
+        let db = Db::connect(&self.target, self.timeout, role)
+            .map_err(|words| self.explained(self.target.without_secrets(words)))?;
+        in_place().map(|()| db)
+    }
+
+    /// Takes the file that the path names now for the one that was opened.
+    pub(crate) fn opened(&self) {
+        self.file.iter().for_each(OpenFile::opened);
+    }
+
+    /// Whether the file that was opened is still the one that a start would open; always, where there is none.
+    pub(crate) fn is_in_place(&self) -> Result<(), Trouble> {
+        self.file.as_ref().map_or(Ok(()), OpenFile::check)
+    }
+
+    /// The same for what has just been committed, with the log that holds it.
+    pub(crate) fn commit_is_in_place(&self) -> Result<(), Trouble> {
+        self.file.as_ref().map_or(Ok(()), OpenFile::check_commit)
+    }
+
+    /// The committer's connection goes.
+    pub(crate) fn forget_log(&self) {
+        self.file.iter().for_each(OpenFile::forget_log);
+    }
+
+    /// What happened, with what to do about it where that is known.
+    pub(crate) fn explain(&self, trouble: Trouble) -> Trouble {
+        match &self.file {
+            Some(file) => advice::explain(trouble, &file.path),
+            None => trouble,
+        }
+    }
+
+    fn explained(&self, words: String) -> String {
+        match &self.file {
+            Some(file) => advice::explained(words, &file.path),
+            None => words,
+        }
     }
 
     /// Why the last attempt to connect failed, if it did.

@@ -97,7 +97,12 @@ impl CliError {
                 | SetupError::WrongMasterKey
                 | SetupError::Argon2(_),
             ) => 3,
-            Self::Setup(SetupError::Open(_) | SetupError::Schema(_)) => 4,
+            // A database that opens and cannot be read is damaged, locked or half there.
+            Self::Setup(
+                SetupError::Open(_)
+                | SetupError::Schema(_)
+                | SetupError::Fault(domain::Fault::Storage { .. }),
+            ) => 4,
             _ => 1,
         }
     }

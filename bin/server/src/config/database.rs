@@ -18,6 +18,8 @@ pub struct DatabaseSection {
     pub acquire_timeout_ms: u64,
     /// Milliseconds that a statement may take.
     pub statement_timeout_ms: u64,
+    /// Milliseconds that a batch waits for its transaction to begin.
+    pub commit_timeout_ms: u64,
     /// Batches that may wait for the group committer.
     pub commit_queue: usize,
     /// Most batches in one commit.
@@ -31,6 +33,7 @@ impl Default for DatabaseSection {
             max_connections: 8,
             acquire_timeout_ms: 2000,
             statement_timeout_ms: 5000,
+            commit_timeout_ms: 1000,
             commit_queue: 4096,
             commit_batch: 256,
         }
@@ -57,6 +60,7 @@ impl DatabaseSection {
             ("database.max_connections", u64::from(self.max_connections)),
             ("database.acquire_timeout_ms", self.acquire_timeout_ms),
             ("database.statement_timeout_ms", self.statement_timeout_ms),
+            ("database.commit_timeout_ms", self.commit_timeout_ms),
             ("database.commit_queue", self.commit_queue as u64),
             ("database.commit_batch", self.commit_batch as u64),
         ] {
@@ -73,6 +77,7 @@ impl DatabaseSection {
         config.max_connections = self.max_connections;
         config.acquire_timeout = Duration::from_millis(self.acquire_timeout_ms);
         config.statement_timeout = Duration::from_millis(self.statement_timeout_ms);
+        config.commit_timeout = Duration::from_millis(self.commit_timeout_ms);
         config.commit_queue = self.commit_queue;
         config.commit_batch = self.commit_batch;
         config

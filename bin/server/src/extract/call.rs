@@ -85,6 +85,10 @@ impl Call {
 
     /// Notes activity. Where that cannot be written the answer is right all the same, and the next use tries again.
     pub async fn touch(&self, touch: domain::Write) {
+        if !self.app.database.takes_writes() {
+            // Whoever only asks should not wait for a disk that is full or a lock that is held.
+            return;
+        }
         if let Err(fault) = self.commit(domain::WriteBatch { writes: vec![touch] }).await {
             tracing::warn!(fault = %fault, "activity could not be written");
         }

@@ -1,5 +1,6 @@
 //! What runs by itself while the server serves.
 
+mod database;
 mod expiry;
 mod keys;
 mod revisions;
@@ -14,6 +15,7 @@ use crate::{app::App, setup::Setup};
 /// Starts all jobs on the current actix system. They end with it.
 pub fn start(app: &Arc<App>, setup: &Setup) -> Vec<rt::task::JoinHandle<()>> {
     vec![
+        rt::spawn(database::run(Arc::clone(app))),
         rt::spawn(revisions::run(Arc::clone(app))),
         rt::spawn(expiry::run(Arc::clone(app))),
         rt::spawn(keys::run(Arc::clone(app), setup.clone())),

@@ -17,7 +17,7 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
-/// The database answers, and takes writes as far as is known.
+/// The database answers, and takes writes as far as is known; if not, what to do. Nobody but operators asks here.
 async fn ready(app: web::Data<App>) -> HttpResponse {
     let database = app.database.clone();
     match app.reads.run(move || database.ping()).await {
@@ -26,7 +26,7 @@ async fn ready(app: web::Data<App>) -> HttpResponse {
             tracing::warn!(fault = %fault, "not ready");
             HttpResponse::ServiceUnavailable()
                 .content_type("text/plain")
-                .body("the database does not answer or takes no writes\n")
+                .body(format!("the database does not answer or takes no writes: {fault}\n"))
         }
     }
 }

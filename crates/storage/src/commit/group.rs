@@ -17,6 +17,7 @@ pub(super) type Outcomes = Vec<Result<Applied, Trouble>>;
 /// written nothing and is left out; if one fails later, everything is rolled back and done again, each batch by
 /// itself. An error with `lost` set came before COMMIT was sent: the group can be done again elsewhere.
 pub(super) fn commit(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes, Trouble> {
+    // Where it is another process's turn, nothing was written, and the group can be done later.
     link.begin().map_err(trouble_of)?;
     match together(link, group, merge) {
         Ok(outcomes) => {

@@ -4,14 +4,17 @@
 
 mod group;
 mod queue;
+mod watch;
 mod worker;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use domain::{Applied, Fault, TenantId, WriteBatch};
 
+use crate::config::DatabaseConfig;
 use crate::failure::Trouble;
 use crate::link::Link;
 use crate::manager::Connector;
@@ -24,7 +27,8 @@ const SERVER_WORKERS: usize = 3;
 /// Whom to tell. Called once, from the committer's thread: it must not wait for the committer.
 pub(crate) type Callback = Box<dyn FnOnce(Result<Applied, Fault>) + Send>;
 
-/// Work that needs the one writing connection and a transaction of its own, or is told why there is none.
+/// Work in a transaction of its own on the one writing connection, which has begun and which it ends; or it is told
+/// why there is none.
 pub(crate) type Task = Box<dyn FnOnce(Result<&mut Link, Trouble>) + Send>;
 
 /// Someone waiting. Dropped unanswered, as when a thread panics, it says so.
@@ -55,47 +59,72 @@ struct Pending {
     tenant: TenantId,
     batch: WriteBatch,
     waiter: Waiter,
+    /// When it is withdrawn unless it has begun.
+    until: Instant,
+}
+
+impl Pending {
+    /// Answers that it was withdrawn: nothing was written, and nothing will be.
+    fn withdraw(self) {
+        self.waiter.answer(Err(Fault::Busy("the commit queue")));
+    }
+}
+
+/// A task on its way.
+struct Errand {
+    task: Task,
+    /// When it is told that another process holds the lock, rather than wait on.
+    until: Instant,
 }
 
 /// What waits for a committer.
 enum Job {
     Batch(Pending),
-    Task(Task),
+    Task(Errand),
 }
 
 /// The queue and its threads.
 pub(crate) struct Committer {
     queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    patience: Duration,
 }
 
 impl Committer {
     /// Starts the threads. They connect when there is something to do.
-    pub(crate) fn start(connector: &Arc<Connector>, capacity: usize, group: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(connector: &Arc<Connector>, config: &DatabaseConfig) -> std::io::Result<Self> {
         let single = connector.target.has_single_writer();
-        let queue = Arc::new(Queue::new(capacity, group, !single));
-        let committer = Self { queue, threads: Mutex::new(Vec::new()) };
+        let queue = Arc::new(Queue::new(config.commit_queue, config.commit_batch, !single));
+        let patience = config.commit_timeout;
+        let committer = Self { queue, threads: Mutex::new(Vec::new()), patience };
         for number in 0..if single { 1 } else { SERVER_WORKERS } {
-            let worker = Worker::new(Arc::clone(&committer.queue), Arc::clone(connector));
-            let thread = std::thread::Builder::new()
-                .name(format!("committer-{number}"))
-                .spawn(move || worker.run())?;
-            committer.threads().push(thread);
+            let worker = Worker::new(Arc::clone(&committer.queue), Arc::clone(connector), patience);
+            committer.spawn(format!("committer-{number}"), move || worker.run())?;
         }
+        let queue = Arc::clone(&committer.queue);
+        committer.spawn("committer-watch".to_owned(), move || watch::run(&queue, patience))?;
         Ok(committer)
+    }
+
+    fn spawn(&self, name: String, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let thread = std::thread::Builder::new().name(name).spawn(run)?;
+        self.threads().push(thread);
+        Ok(())
     }
 
     /// Queues a batch, or answers at once that there is no room.
     pub(crate) fn submit(&self, tenant: TenantId, batch: WriteBatch, done: Callback) {
         let waiter = Waiter(Some(done));
-        if let Err(Job::Batch(refused)) = self.queue.push(Job::Batch(Pending { tenant, batch, waiter })) {
-            refused.waiter.answer(Err(Fault::Busy("the commit queue")));
+        let pending = Pending { tenant, batch, waiter, until: until(self.patience) };
+        if let Err(Job::Batch(refused)) = self.queue.push(Job::Batch(pending)) {
+            refused.withdraw();
         }
     }
 
-    /// Queues work for the writing connection; `false` when there is no room.
-    pub(crate) fn run(&self, task: Task) -> bool {
-        self.queue.push(Job::Task(task)).is_ok()
+    /// Queues work for the writing connection, which waits at most for `patience` for another process's lock;
+    /// `false` when there is no room.
+    pub(crate) fn run(&self, task: Task, patience: Duration) -> bool {
+        self.queue.push(Job::Task(Errand { task, until: until(patience) })).is_ok()
     }
 
     /// How many jobs wait.
@@ -118,6 +147,16 @@ impl Committer {
     fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the commit path measures durations")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn until(patience: Duration) -> Instant {
+    let now = now();
+    now.checked_add(patience).unwrap_or(now)
 }
 
 impl Drop for Committer {

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::Job;
+use super::{Job, Pending};
 
 struct State {
     jobs: VecDeque<Job>,
@@ -14,6 +15,7 @@ struct State {
 pub(super) struct Queue {
     state: Mutex<State>,
     ready: Condvar,
+    closing: Condvar,
     capacity: usize,
     group: usize,
     /// Whether only batches that insert only may share a transaction.
@@ -26,6 +28,7 @@ impl Queue {
         Self {
             state: Mutex::new(state),
             ready: Condvar::new(),
+            closing: Condvar::new(),
             capacity: capacity.max(1),
             group: group.max(1),
             inserts_only,
@@ -65,9 +68,53 @@ impl Queue {
         Some(jobs)
     }
 
+    /// Puts jobs back in front, whatever the capacity.
+    pub(super) fn put_back(&self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        for job in jobs.into_iter().rev() {
+            state.jobs.push_front(job);
+        }
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Takes out the batches whose time has passed. The oldest are in front, but for tasks among them, which wait on.
+    pub(super) fn late(&self, now: Instant) -> Vec<Pending> {
+        let mut state = self.state();
+        let is_late = |job: &Job| matches!(job, Job::Batch(pending) if pending.until <= now);
+        let first_in_time =
+            state.jobs.iter().position(|job| matches!(job, Job::Batch(pending) if pending.until > now));
+        let old = first_in_time.unwrap_or(state.jobs.len());
+        if !state.jobs.iter().take(old).any(is_late) {
+            return Vec::new();
+        }
+        let mut late = Vec::new();
+        let mut rest = Vec::new();
+        for job in state.jobs.drain(..old) {
+            match job {
+                Job::Batch(pending) => late.push(pending),
+                task @ Job::Task(_) => rest.push(task),
+            }
+        }
+        for task in rest.into_iter().rev() {
+            state.jobs.push_front(task);
+        }
+        late
+    }
+
+    /// Waits for a while, or until it is closed; whether it is still open.
+    pub(super) fn stays_open(&self, pause: Duration) -> bool {
+        let waited = self.closing.wait_timeout_while(self.state(), pause, |state| !state.closed);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
     pub(super) fn close(&self) {
         self.state().closed = true;
         self.ready.notify_all();
+        self.closing.notify_all();
     }
 
     pub(super) fn len(&self) -> usize {

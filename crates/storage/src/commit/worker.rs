@@ -2,16 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use domain::Fault;
 
 use super::group::{self, Merge};
 use super::queue::Queue;
-use super::{Job, Pending};
+use super::{Errand, Job, Pending, now};
 use crate::dialect::Role;
-use crate::failure::Trouble;
+use crate::failure::{Failure, Trouble};
 use crate::link::Link;
 use crate::manager::Connector;
 
@@ -25,11 +24,15 @@ pub(super) struct Worker {
     link: Option<Link>,
     /// After a failure to connect: until when not to try again, how long to wait then, and what happened.
     pause: Option<(Instant, Duration, Trouble)>,
+    /// How long a batch waits.
+    patience: Duration,
+    /// Since when another process holds the lock.
+    locked: Option<Instant>,
 }
 
 impl Worker {
-    pub(super) const fn new(queue: Arc<Queue>, connector: Arc<Connector>) -> Self {
-        Self { queue, connector, link: None, pause: None }
+    pub(super) const fn new(queue: Arc<Queue>, connector: Arc<Connector>, patience: Duration) -> Self {
+        Self { queue, connector, link: None, pause: None, patience, locked: None }
     }
 
     /// Works until the queue is closed and empty.
@@ -38,7 +41,7 @@ impl Worker {
             // Waiters that are dropped while a panic unwinds are told so.
             if catch_unwind(AssertUnwindSafe(|| self.work(jobs))).is_err() {
                 tracing::error!("the committer panicked; its transaction is rolled back");
-                self.link = None;
+                self.drop_link();
             }
         }
         if let Some(Err(error)) = self.link.as_mut().map(|link| link.db().checkpoint()) {
@@ -48,58 +51,116 @@ impl Worker {
 
     fn work(&mut self, jobs: Vec<Job>) {
         let mut group = Vec::with_capacity(jobs.len());
+        let mut later = Vec::new();
         for job in jobs {
             match job {
                 Job::Batch(pending) => group.push(pending),
-                Job::Task(task) => {
-                    self.commit(std::mem::take(&mut group));
-                    task(self.connection());
+                Job::Task(errand) => {
+                    later.extend(self.commit(std::mem::take(&mut group)));
+                    later.extend(self.run_errand(errand));
                     self.drop_broken();
                 }
             }
         }
-        self.commit(group);
+        later.extend(self.commit(group));
+        self.queue.put_back(later);
     }
 
-    fn commit(&mut self, group: Vec<Pending>) {
-        if group.is_empty() {
-            return;
-        }
-        let mut outcomes = self.attempt(&group);
-        if outcomes.as_ref().is_err_and(|trouble| trouble.lost) && self.pause.is_none() {
-            // The connection had died in its sleep; nothing was committed.
-            outcomes = self.attempt(&group);
-        }
-        match outcomes {
-            Ok(outcomes) => {
-                self.note(outcomes.iter().any(Result::is_ok));
-                group::count(&self.connector.meter, &outcomes);
-                for (pending, outcome) in group.into_iter().zip(outcomes) {
-                    pending.waiter.answer(outcome.map_err(Fault::from));
+    /// Begins a task's transaction and hands it over; gives the task back while another process holds the lock.
+    fn run_errand(&mut self, errand: Errand) -> Option<Job> {
+        let begun = self.connection().and_then(|link| link.begin().map_err(trouble_of));
+        if let Err(trouble) = begun {
+            if trouble.is_not_our_turn() {
+                self.note_lock(&trouble);
+                if now() < errand.until {
+                    return Some(Job::Task(errand));
                 }
             }
+            (errand.task)(Err(self.connector.explain(trouble)));
+            return None;
+        }
+        self.locked = None;
+        (errand.task)(self.connection());
+        None
+    }
+
+    /// Commits a group and answers it. Gives back, to be done later, those whose time has not passed while another
+    /// process holds the lock.
+    fn commit(&mut self, group: Vec<Pending>) -> Vec<Job> {
+        if group.is_empty() {
+            return Vec::new();
+        }
+        match self.attempt_twice(&group) {
+            Ok(outcomes) => {
+                self.note(&outcomes);
+                group::count(&self.connector.meter, &outcomes);
+                for (pending, outcome) in group.into_iter().zip(outcomes) {
+                    let outcome = outcome.map_err(|trouble| self.connector.explain(trouble).into());
+                    pending.waiter.answer(outcome);
+                }
+                Vec::new()
+            }
+            Err(trouble) if trouble.is_not_our_turn() => {
+                self.note_lock(&trouble);
+                let now = now();
+                let (late, in_time): (Vec<_>, Vec<_>) =
+                    group.into_iter().partition(|pending| pending.until <= now);
+                late.into_iter().for_each(Pending::withdraw);
+                in_time.into_iter().map(Job::Batch).collect()
+            }
             Err(trouble) => {
-                self.note(false);
-                tracing::error!(error = %trouble, batches = group.len(), "a commit failed");
+                let trouble = self.connector.explain(trouble);
+                self.connector.health.ill(&trouble);
                 for pending in group {
                     pending.waiter.answer(Err(trouble.clone().into()));
                 }
+                Vec::new()
             }
         }
     }
 
     /// Notes for readiness whether the database took anything of the last group.
-    fn note(&self, taken: bool) {
-        self.connector.meter.failing.store(!taken, Ordering::Release);
+    fn note(&self, outcomes: &group::Outcomes) {
+        if outcomes.iter().any(Result::is_ok) {
+            self.connector.health.well();
+        } else if let Some(Err(trouble)) = outcomes.first() {
+            self.connector.health.ill(&self.connector.explain(trouble.clone()));
+        }
+    }
+
+    /// Another process holds the lock. A moment of that is nothing; but not when it outlasts those who wait.
+    fn note_lock(&mut self, trouble: &Trouble) {
+        let since = *self.locked.get_or_insert_with(now);
+        if since.elapsed() >= self.patience {
+            self.connector.health.ill(&self.connector.explain(trouble.clone()));
+        }
+    }
+
+    fn attempt_twice(&mut self, group: &[Pending]) -> Result<group::Outcomes, Trouble> {
+        if self.connector.health.is_ill() {
+            // Nothing is written into a file that the next start will not find.
+            self.connector.is_in_place()?;
+        }
+        let outcomes = self.attempt(group);
+        if outcomes.as_ref().is_err_and(|trouble| trouble.lost) && self.pause.is_none() {
+            // The connection had died in its sleep; nothing was committed.
+            return self.attempt(group);
+        }
+        outcomes
     }
 
     fn attempt(&mut self, group: &[Pending]) -> Result<group::Outcomes, Trouble> {
         let merge =
             if self.connector.target.has_single_writer() { Merge::Anything } else { Merge::NothingFailed };
         let outcomes = group::commit(self.connection()?, group, merge);
+        if outcomes.as_ref().is_err_and(Trouble::is_not_our_turn) {
+            return outcomes;
+        }
+        self.locked = None;
         match (&outcomes, self.link.as_mut()) {
             (Err(trouble), Some(link)) if trouble.lost => self.connector.lost(link),
             (Err(_), Some(link)) => link.discard(),
+            (Ok(_), _) => self.connector.commit_is_in_place()?,
             _ => {}
         }
         self.drop_broken();
@@ -108,26 +169,30 @@ impl Worker {
 
     fn drop_broken(&mut self) {
         if self.link.as_mut().is_some_and(Link::is_broken) {
-            self.link = None;
+            self.drop_link();
         }
     }
 
+    fn drop_link(&mut self) {
+        self.link = None;
+        self.connector.forget_log();
+    }
+
     /// The connection, opened if need be. While a failure to open it is fresh, it is told again.
-    #[expect(clippy::disallowed_methods, reason = "the back-off of the commit path measures durations")]
     fn connection(&mut self) -> Result<&mut Link, Trouble> {
         if self.link.is_none() {
             let next = match &self.pause {
-                Some((until, _, trouble)) if Instant::now() < *until => return Err(trouble.clone()),
+                Some((until, _, trouble)) if now() < *until => return Err(trouble.clone()),
                 Some((_, pause, _)) => pause.saturating_mul(2).min(LONGEST_PAUSE),
                 None => FIRST_PAUSE,
             };
-            match self.connector.connect(Role::Writer) {
+            match self.connector.connect(Role::Committer) {
                 Ok(link) => {
                     self.pause = None;
                     self.link = Some(link);
                 }
                 Err(trouble) => {
-                    self.pause = Some((Instant::now() + next, next, trouble.clone()));
+                    self.pause = Some((super::until(next), next, trouble.clone()));
                     return Err(trouble);
                 }
             }
@@ -138,5 +203,17 @@ impl Worker {
             message: "no connection".to_owned(),
             lost: false,
         })
+    }
+}
+
+fn trouble_of(failure: Failure) -> Trouble {
+    match failure {
+        Failure::Trouble(trouble) => trouble,
+        other => Trouble {
+            table: "transaction",
+            operation: "begin",
+            message: Fault::from(other).to_string(),
+            lost: false,
+        },
     }
 }

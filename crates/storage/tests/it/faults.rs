@@ -13,29 +13,35 @@ both!(
     a_failing_statement_fails_its_batch_alone,
     a_failed_commit_fails_every_batch_in_it,
     a_ping_fails_while_nothing_can_be_committed,
+    what_waits_too_long_is_withdrawn_and_never_done,
 );
 
+fn impatient(config: &mut storage::DatabaseConfig) {
+    config.statement_timeout = Duration::from_millis(200);
+    config.commit_timeout = Duration::from_millis(200);
+}
+
 fn a_lock_held_too_long_is_a_fault_and_passes(fixture: &Fixture) {
-    let fixture = fixture.like(|config| config.statement_timeout = Duration::from_millis(100));
+    let fixture = fixture.like(impatient);
     let (_, store) = fixture.tenant("acme");
     seed(&store);
     let mut raw = fixture.raw();
     let (lock, words) = if fixture.is_server {
         ("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE", "canceling statement due to")
     } else {
-        ("BEGIN IMMEDIATE", "database is locked")
+        ("BEGIN IMMEDIATE", "the commit queue is busy")
     };
     raw.run(lock).expect("the lock");
     let n = fresh();
     let fault = answer(&submit(&store, vec![insert(n)])).expect_err("the lock holds");
-    assert!(fault.starts_with("storage failed: ") && fault.contains(words), "{fault}");
+    assert!(fault.contains(words), "{fault}");
     raw.run("ROLLBACK").expect("the lock goes");
     assert!(store.clone().session(&locator(n)).expect("an answer").is_none());
     assert_eq!(answer(&submit(&store, vec![insert(n)])), Ok(Applied::Committed));
 }
 
 fn a_ping_fails_while_nothing_can_be_committed(fixture: &Fixture) {
-    let fixture = fixture.like(|config| config.statement_timeout = Duration::from_millis(100));
+    let fixture = fixture.like(impatient);
     let (_, store) = fixture.tenant("acme");
     seed(&store);
     let mut raw = fixture.raw();
@@ -48,7 +54,9 @@ fn a_ping_fails_while_nothing_can_be_committed(fixture: &Fixture) {
     fixture.database.ping().expect("it answers, and nobody has failed to write");
     answer(&submit(&store, vec![insert(fresh())])).expect_err("the lock holds");
     for _ in 0..2 {
-        fixture.database.ping().expect_err("nothing can be committed");
+        let fault = fixture.database.ping().expect_err("nothing can be committed");
+        assert!(fixture.is_server || fault.to_string().contains("another process holds its lock"), "{fault}");
+        assert!(!fixture.database.takes_writes());
     }
     raw.run("ROLLBACK").expect("the lock goes");
     fixture.database.ping().expect("it recovers by itself");
@@ -128,6 +136,85 @@ fn a_failed_commit_fails_every_batch_in_it(fixture: &Fixture) {
     }
     assert_eq!(fixture.raw().count("sessions"), 0);
     assert_eq!(answer(&submit(&store, vec![insert(a)])), Ok(Applied::Committed), "the committer goes on");
+}
+
+fn what_waits_too_long_is_withdrawn_and_never_done(fixture: &Fixture) {
+    let fixture = fixture.like(|config| config.commit_timeout = Duration::from_millis(300));
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let held = hold_up(&fixture, &store);
+    let [a, b] = [fresh(), fresh()];
+    // The committer does not move: somebody else has to say so.
+    let told = [submit(&store, vec![insert(a)]), submit(&store, vec![insert(b), audit()])];
+    for told in told {
+        assert_eq!(answer(&told), Err("the commit queue is busy".to_owned()));
+    }
+    assert_eq!(fixture.database.counters().queue_length, 0);
+    drop(held);
+    let c = fresh();
+    assert_eq!(answer(&submit(&store, vec![insert(c)])), Ok(Applied::Committed));
+    let there = [a, b, c].map(|n| store.clone().session(&locator(n)).expect("an answer").is_some());
+    assert_eq!(there, [false, false, true]);
+}
+
+#[test]
+fn a_batch_waits_for_a_lock_that_is_let_go_in_time() {
+    let fixture = Fixture::sqlite();
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let mut raw = fixture.raw();
+    raw.run("BEGIN IMMEDIATE").expect("the lock");
+    let told: Vec<_> = (0..5).map(|_| submit(&store, vec![insert(fresh())])).collect();
+    // The committer has asked for the lock and not had it several times.
+    assert!(told[0].recv_timeout(Duration::from_millis(350)).is_err());
+    assert!(fixture.database.takes_writes(), "a moment is nothing");
+    raw.run("ROLLBACK").expect("the lock goes");
+    assert!(told.iter().all(|told| answer(told) == Ok(Applied::Committed)));
+}
+
+#[test]
+fn a_file_that_is_replaced_or_deleted_takes_no_more_writes_and_gets_them_when_it_is_back() {
+    let fixture = Fixture::sqlite();
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let [file, away] = ["db", "away"].map(|name| fixture.file().with_file_name(name));
+    for replace in [false, true] {
+        let [before, lost, after] = [fresh(), fresh(), fresh()];
+        assert_eq!(answer(&submit(&store, vec![insert(before)])), Ok(Applied::Committed));
+        std::fs::rename(&file, &away).expect("it goes");
+        if replace {
+            std::fs::copy(&away, &file).expect("another one");
+        }
+        let wanted = if replace { "was replaced" } else { "was deleted or moved" };
+        for _ in 0..2 {
+            let fault = answer(&submit(&store, vec![insert(lost)])).expect_err("it would be lost");
+            assert!(fault.contains(wanted), "{fault}");
+        }
+        let fault = fixture.database.ping().expect_err("it is not there").to_string();
+        assert!(fault.contains(wanted) && !fixture.database.takes_writes(), "{fault}");
+        assert!(store.clone().session(&locator(before)).expect("an answer").is_some());
+        std::fs::rename(&away, &file).expect("it comes back");
+        fixture.database.ping().expect("all is well");
+        assert_eq!(answer(&submit(&store, vec![insert(after)])), Ok(Applied::Committed));
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_to_nothing_beside_its_log_is_left_alone() {
+    let fixture = Fixture::sqlite();
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let file = fixture.file();
+    let [other, log] = ["other", "other-wal"].map(|name| file.with_file_name(name));
+    std::fs::write(&other, "").expect("a file");
+    std::fs::copy(file.with_file_name("db-wal"), &log).expect("its log");
+    let mut config = fixture.config.clone();
+    config.url = config.url.replace("/db", "/other");
+    for open in [storage::Database::open, storage::Database::create] {
+        let error = open(&config).err().expect("a refusal").to_string();
+        assert!(error.contains("is empty") && error.contains("restore"), "{error}");
+    }
+    assert!(log.metadata().expect("the log").len() > 0);
 }
 
 #[test]

@@ -11,6 +11,9 @@ use diesel::sql_types::Text;
 use domain::{Applied, Fault, ProfileName, Tenant, TenantName, TenantSettings, WriteBatch};
 use storage::{Database, DatabaseConfig, TenantStore};
 
+/// A busy machine's disk is slow, and some cases hold the committers up.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Makes a test of each case for each engine. A case takes a `&Fixture`.
 macro_rules! both {
     ($($case:ident),* $(,)?) => {
@@ -45,6 +48,7 @@ impl Fixture {
     pub(crate) fn bare_sqlite(change: impl Fn(&mut DatabaseConfig)) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let mut config = DatabaseConfig::new(&format!("sqlite:{}", directory.path().join("db").display()));
+        config.commit_timeout = PATIENCE;
         change(&mut config);
         let database = Database::create(&config).expect("a database");
         Self { config, database, is_server: false, directory: Some(directory), schema: None }
@@ -62,6 +66,7 @@ impl Fixture {
         Raw::open(&base).run(&format!("CREATE SCHEMA {schema}")).expect("a schema");
         let joint = if base.contains('?') { '&' } else { '?' };
         let mut config = DatabaseConfig::new(&format!("{base}{joint}options=-csearch_path%3D{schema}"));
+        config.commit_timeout = PATIENCE;
         change(&mut config);
         let database = Database::create(&config).expect("a database");
         Some(Self { config, database, is_server: true, directory: None, schema: Some((base, schema)) })

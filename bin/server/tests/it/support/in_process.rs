@@ -103,6 +103,7 @@ pub(crate) fn config(url: &str) -> Config {
     raw.security.master_key = Some("ab".repeat(32));
     raw.security.argon2.memory_kib = 512;
     raw.security.argon2.iterations = 1;
+    raw.database.commit_timeout_ms = 10_000; // a busy machine's disk is slow
     raw.jobs.expiry_interval_ms = 50;
     raw.jobs.revision_interval_ms = 50;
     raw.jobs.key_interval = 1;

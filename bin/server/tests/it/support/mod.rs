@@ -47,6 +47,8 @@ impl Demo {
             // Tests hash often; the cost is what they measure least.
             .env("COUNTERSIGN__SECURITY__ARGON2__MEMORY_KIB", "512")
             .env("COUNTERSIGN__SECURITY__ARGON2__ITERATIONS", "1")
+            // A busy machine's disk is slow.
+            .env("COUNTERSIGN__DATABASE__COMMIT_TIMEOUT_MS", "10000")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,0 +1,92 @@
+//! The database is damaged.
+
+use std::{fs, path::Path};
+
+use domain::{TokenKind, token_text};
+use tempfile::TempDir;
+
+use super::{DATABASE, assert_active, assert_refused, assert_unavailable, machine, serve_fails};
+use crate::support::{Ask as _, Demo, acme_m2m, http};
+
+/// The data of a server that has ended in peace, with so many tokens of machines.
+fn stopped(tokens: usize) -> (TempDir, Vec<String>) {
+    let mut demo = Demo::start();
+    let tokens =
+        (0..tokens).map(|_| demo.acme_machine()["access_token"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(demo.terminate(), Some(0));
+    (demo.kill(), tokens)
+}
+
+fn read(data: &Path) -> Vec<u8> {
+    fs::read(data.join(DATABASE)).unwrap()
+}
+
+#[test]
+fn a_database_that_is_none_is_refused_and_left_alone() {
+    let (data, _) = stopped(1);
+    fs::write(data.path().join(DATABASE), "This is not a database. ".repeat(1000)).unwrap();
+    let before = read(data.path());
+    assert_refused(&serve_fails(data.path(), &[]), &["file is not a database", DATABASE, "restore"]);
+    assert!(read(data.path()) == before);
+}
+
+#[test]
+fn a_database_that_was_cut_short_is_refused_and_left_alone() {
+    let (data, _) = stopped(1);
+    let whole = read(data.path());
+    for length in [whole.len() / 2, 4096 * 3 + 100, 4096, 600] {
+        fs::write(data.path().join(DATABASE), &whole[..length]).unwrap();
+        assert_refused(
+            &serve_fails(data.path(), &[]),
+            &["malformed", DATABASE, "integrity_check", "restore"],
+        );
+        assert!(read(data.path()) == whole[..length], "{length}");
+    }
+}
+
+#[test]
+fn an_empty_database_beside_its_log_is_refused_and_the_log_is_left_alone() {
+    let demo = Demo::start();
+    demo.acme_machine();
+    let data = demo.kill();
+    let log = data.path().join(format!("{DATABASE}-wal"));
+    let before = fs::read(&log).unwrap();
+    assert!(!before.is_empty());
+    fs::write(data.path().join(DATABASE), "").unwrap();
+    assert_refused(&serve_fails(data.path(), &[]), &["is empty", "restore the last backup"]);
+    assert!(fs::read(&log).unwrap() == before);
+}
+
+#[test]
+fn a_damaged_page_harms_only_those_whose_data_it_held() {
+    const PAGE: usize = 4096;
+    let (data, tokens) = stopped(300);
+    let victim = &tokens[tokens.len() / 2];
+    let locator = token_text::parse(TokenKind::Access, victim).unwrap().locator;
+    let mut bytes = read(data.path());
+    let mut damaged = 0;
+    for page in bytes.chunks_mut(PAGE).skip(1) {
+        // Leaves alone: the pages above them are others' as well.
+        let is_leaf = matches!(page[0], 10 | 13);
+        if is_leaf && page.windows(12).any(|window| window == locator.as_bytes()) {
+            page.fill(0x5a);
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 0);
+    fs::write(data.path().join(DATABASE), &bytes).unwrap();
+    let demo = Demo::start_in(data, &[]);
+    for _ in 0..3 {
+        let request = acme_m2m(http().post(demo.acme("introspect"))).form(&[("token", victim)]);
+        assert_unavailable(&request.said());
+    }
+    assert_active(&demo, &tokens[0]);
+    assert_active(&demo, tokens.last().unwrap());
+    assert_eq!(machine(&demo, "unharmed").status, 200);
+    let said = demo.stderr();
+    assert!(
+        ["malformed", DATABASE, "integrity_check", "restore"].iter().all(|word| said.contains(word)),
+        "{said}"
+    );
+    assert!(!said.contains("panicked"), "{said}");
+}
