@@ -101,7 +101,7 @@ impl Database {
     }
 
     /// Whether the database answers and, as far as is known, takes writes, and whether its file is still where it was
-    /// opened. It reads only; but while the last commit of a group has failed, it also writes a row as it stands, for
+    /// opened. It reads only; but while the last commit of a group has failed, it also changes a row of its own, for
     /// nobody else may be writing then. When that is committed, all is well again.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/po
 const MIGRATION_LOCK: i64 = 0x4353_676E;
 
 /// How long the committer waits at a time while another process holds SQLite's lock.
-const TURN: Duration = Duration::from_millis(100);
+pub(crate) const TURN: Duration = Duration::from_millis(100);
 
 /// A connection to either engine.
 #[derive(diesel::MultiConnection)]

@@ -40,10 +40,10 @@ fn until_the_power_goes(data: TempDir, disk: &FaultFs) -> (Promises, TempDir) {
 
 #[test]
 fn what_was_told_survives_the_loss_of_all_that_was_not_synced() {
-    let rounds = if is_long() { 30 } else { 3 };
+    let rounds = if is_long() { 20 } else { 3 };
     let mut promises = Promises::default();
     let mut data = prepared();
-    for _ in 0..rounds {
+    for round in 0..rounds {
         let disk = FaultFs::over(data.path());
         let (mut told, dead) = until_the_power_goes(data, &disk);
         let demo = Demo::start_in(disk.only_what_was_synced(), &BUSY);
@@ -54,7 +54,9 @@ fn what_was_told_survives_the_loss_of_all_that_was_not_synced() {
         drop(dead);
         told.assert_kept(&demo, demo.data.path());
         promises.merge(told);
-        promises.assert_kept(&demo, demo.data.path());
+        if round % 5 == 4 || round + 1 == rounds {
+            promises.assert_kept(&demo, demo.data.path());
+        }
         // The next round begins with a log that is folded into its file.
         assert_eq!(demo.terminate(), Some(0));
         data = demo.kill();

@@ -9,7 +9,7 @@ use domain::Fault;
 use super::group::{self, Merge};
 use super::queue::Queue;
 use super::{Errand, Job, Pending, now};
-use crate::dialect::Role;
+use crate::dialect::{Role, TURN};
 use crate::failure::{Failure, Trouble};
 use crate::link::Link;
 use crate::manager::Connector;
@@ -128,10 +128,11 @@ impl Worker {
         }
     }
 
-    /// Another process holds the lock. A moment of that is nothing; but not when it outlasts those who wait.
+    /// Another process has held the lock for a turn. A moment of that is nothing; but not when those who wait are soon
+    /// withdrawn.
     fn note_lock(&mut self, trouble: &Trouble) {
         let since = *self.locked.get_or_insert_with(now);
-        if since.elapsed() >= self.patience {
+        if since.elapsed().saturating_add(TURN) >= self.patience / 2 {
             self.connector.health.ill(&self.connector.explain(trouble.clone()));
         }
     }

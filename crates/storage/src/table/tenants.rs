@@ -110,13 +110,22 @@ pub(crate) fn insert(link: &mut Link, name: &TenantName, settings: &TenantSettin
     Ok(Tenant { id: tenant_id(id), name: name.clone(), settings: settings.clone(), revision: 1 })
 }
 
-/// Writes a row as it stands, to see whether the database takes writes.
+/// Changes a row of its own, to see whether the database takes writes. It must change something: SQLite writes nothing
+/// for a row that stays as it is, and a full disk would take that.
 pub(crate) fn probe(link: &mut Link) -> Result<()> {
-    diesel::update(numbers::table.filter(numbers::name.eq("tenant")))
-        .set(numbers::next.eq(numbers::next))
+    const NAME: &str = "probe";
+    let rows = diesel::update(numbers::table.filter(numbers::name.eq(NAME)))
+        .set(numbers::next.eq(numbers::next + 1))
+        .execute(link.write())
+        .map_err(on("numbers", "update"))?;
+    if rows > 0 {
+        return Ok(());
+    }
+    diesel::insert_into(numbers::table)
+        .values((numbers::name.eq(NAME), numbers::next.eq(1_i64)))
         .execute(link.write())
         .map(drop)
-        .map_err(on("numbers", "update"))
+        .map_err(on("numbers", "insert"))
 }
 
 pub(crate) fn remove(link: &mut Link, tenant: TenantId) -> Result<()> {
