@@ -139,7 +139,15 @@ impl Db {
         each!(self, inner => AnsiTransactionManager::rollback_transaction(inner))
     }
 
-    /// Moves SQLite's log into the file; PostgreSQL does so by itself.
+    /// Moves what it can of SQLite's log into the file without making anybody wait; PostgreSQL does so by itself.
+    pub(crate) fn move_log(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Pg(_) => Ok(()),
+            Self::Sqlite(inner) => inner.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"),
+        }
+    }
+
+    /// Moves all of SQLite's log into the file; PostgreSQL does so by itself.
     pub(crate) fn checkpoint(&mut self) -> QueryResult<()> {
         match self {
             Self::Pg(_) => Ok(()),
@@ -230,15 +238,15 @@ fn file_uri(path: &Path) -> String {
     uri
 }
 
-/// FULL, since a token that a client was given survives a power cut; a checkpoint every 16 MiB, since each one
-/// makes a commit wait.
+/// FULL, since a token that a client was given survives a power cut. SQLite's own checkpoints, at 64 MiB, are for when
+/// the checkpointer could not keep up: each one makes a commit wait.
 fn pragmas(timeout: Duration, role: Role) -> String {
     let timeout = if role == Role::Committer { timeout.min(TURN) } else { timeout };
     let query_only = if role == Role::Reader { "ON" } else { "OFF" };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
          PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -20000; \
-         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; \
+         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 16000; \
          PRAGMA journal_size_limit = 67108864; PRAGMA query_only = {query_only};",
         timeout.as_millis()
     )

@@ -2,6 +2,7 @@
 //!
 //! **Nobody is told of success before COMMIT has returned**, and every waiter is told something, whatever happens.
 
+mod checkpoint;
 mod group;
 mod queue;
 mod watch;
@@ -98,7 +99,7 @@ impl Committer {
         let patience = config.commit_timeout;
         let committer = Self { queue, threads: Mutex::new(Vec::new()), patience };
         for number in 0..if single { 1 } else { SERVER_WORKERS } {
-            let worker = Worker::new(Arc::clone(&committer.queue), Arc::clone(connector), patience);
+            let worker = Worker::new(Arc::clone(&committer.queue), Arc::clone(connector), patience)?;
             committer.spawn(format!("committer-{number}"), move || worker.run())?;
         }
         let queue = Arc::clone(&committer.queue);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use domain::Fault;
 
+use super::checkpoint::Checkpointer;
 use super::group::{self, Merge};
 use super::queue::Queue;
 use super::{Errand, Job, Pending, now};
@@ -28,11 +29,19 @@ pub(super) struct Worker {
     patience: Duration,
     /// Since when another process holds the lock.
     locked: Option<Instant>,
+    /// Where there is a log to move.
+    checkpointer: Option<Checkpointer>,
 }
 
 impl Worker {
-    pub(super) const fn new(queue: Arc<Queue>, connector: Arc<Connector>, patience: Duration) -> Self {
-        Self { queue, connector, link: None, pause: None, patience, locked: None }
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        connector: Arc<Connector>,
+        patience: Duration,
+    ) -> std::io::Result<Self> {
+        let logs = connector.target.has_single_writer();
+        let checkpointer = logs.then(|| Checkpointer::start(&connector)).transpose()?;
+        Ok(Self { queue, connector, link: None, pause: None, patience, locked: None, checkpointer })
     }
 
     /// Works until the queue is closed and empty.
@@ -44,6 +53,7 @@ impl Worker {
                 self.drop_link();
             }
         }
+        self.checkpointer = None;
         if let Some(Err(error)) = self.link.as_mut().map(|link| link.db().checkpoint()) {
             tracing::warn!(%error, "the last checkpoint failed; the next start will do it");
         }
@@ -92,12 +102,14 @@ impl Worker {
         }
         match self.attempt_twice(&group) {
             Ok(outcomes) => {
+                let batches = outcomes.len();
                 self.note(&outcomes);
                 group::count(&self.connector.meter, &outcomes);
                 for (pending, outcome) in group.into_iter().zip(outcomes) {
                     let outcome = outcome.map_err(|trouble| self.connector.explain(trouble).into());
                     pending.waiter.answer(outcome);
                 }
+                self.move_log(batches);
                 Vec::new()
             }
             Err(trouble) if trouble.is_not_our_turn() => {
@@ -116,6 +128,13 @@ impl Worker {
                 }
                 Vec::new()
             }
+        }
+    }
+
+    /// Once all are answered.
+    fn move_log(&mut self, batches: usize) {
+        if let (Some(checkpointer), Some(link)) = (&mut self.checkpointer, &mut self.link) {
+            checkpointer.committed(link, batches);
         }
     }
 
