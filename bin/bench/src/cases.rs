@@ -124,6 +124,17 @@ pub(crate) fn copy_documents(from: &Server, to: &Server) -> Result<()> {
     Ok(())
 }
 
+/// Scripts by which a client of a tenant gets itself tokens.
+pub(crate) fn tokens(tenant: &str, client: &str, secret: &str) -> Vec<Script> {
+    let line = format!("POST /idp/{tenant}/authn/token");
+    same(&request(&line, Some(&basic(client, secret)), Some(MACHINE)))
+}
+
+/// The same with the client of the demo that is measured.
+pub(crate) fn machine_tokens() -> Vec<Script> {
+    tokens("ONLINEBANK", "spl-api", "password01")
+}
+
 fn document(name: &str) -> Vec<u8> {
     let path = if name == "discovery" { ".well-known/openid-configuration" } else { name };
     request(&format!("GET {BANK}/{path}"), None, None)

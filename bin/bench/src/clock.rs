@@ -32,3 +32,9 @@ pub(crate) async fn until(at: Instant) {
         tokio::task::yield_now().await;
     }
 }
+
+/// Lets the processor go for a while.
+#[expect(clippy::disallowed_methods, reason = "polling a server must not be a load by itself")]
+pub(crate) fn pause(span: Duration) {
+    std::thread::sleep(span);
+}

@@ -4,18 +4,31 @@
 
 mod bars;
 mod cases;
+mod chapter;
 mod clock;
+mod context;
+mod expiry;
 mod failure;
+mod flood;
 mod floor;
 mod formula;
+mod growth;
+mod install;
 mod load;
+mod memory;
 mod output;
 mod parts;
+mod pgbench;
+mod place;
+mod proc;
+mod programs;
+mod rates;
 mod report;
 mod run;
 mod samples;
 mod scrape;
 mod serving;
+mod trips;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,19 +54,25 @@ enum Command {
         /// A directory on the disk that is to be measured
         #[arg(long)]
         data: PathBuf,
+        /// The URL of an empty database
+        #[arg(long)]
+        database: String,
         /// Seconds for each part
         #[arg(long, default_value_t = 1.5)]
         seconds: f64,
     },
+    /// Puts many rows into the database of an installation
+    Fill(parts::fill::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(args),
         Command::Floor => floor::run(),
-        Command::Parts { data, seconds } => {
-            parts::run(&data, Duration::from_secs_f64(seconds.clamp(0.1, 600.0)))
+        Command::Parts { data, database, seconds } => {
+            parts::run(&data, &database, Duration::from_secs_f64(seconds.clamp(0.1, 600.0)))
         }
+        Command::Fill(args) => parts::fill::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

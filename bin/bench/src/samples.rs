@@ -13,10 +13,16 @@ pub(crate) struct Seen {
     pub(crate) full: Vec<Observed>,
     /// Processor time per request at full pace, microseconds.
     pub(crate) processor: Vec<f64>,
+    /// The same of a database server's processes.
+    pub(crate) database: Vec<f64>,
     /// Share of the core that other programs took meanwhile.
     pub(crate) others: Vec<f64>,
     /// At a held rate.
     pub(crate) held: Vec<Observed>,
+    /// Share of the core that other programs took while a rate was held.
+    pub(crate) held_others: Vec<f64>,
+    /// Round trips to a database server per request.
+    pub(crate) trips: Option<f64>,
     /// The rate that was held.
     pub(crate) held_rate: f64,
     /// What the last run took.

@@ -45,6 +45,29 @@ pub(crate) fn numbers(server: &Server, route: &str) -> Result<Numbers> {
     })
 }
 
+/// Rows that expiry has removed since the server was started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Expired {
+    /// Sessions.
+    pub(crate) sessions: f64,
+    /// Audit rows.
+    pub(crate) audit: f64,
+}
+
+/// Reads the metrics of expiry.
+///
+/// # Errors
+/// When the management listener does not answer.
+pub(crate) fn expired(server: &Server) -> Result<Expired> {
+    let body = load::once(server.management, &request("GET /metrics", None, None))?;
+    let text = String::from_utf8_lossy(&body);
+    // A table of which nothing has expired yet may not be listed.
+    let rows = |table| {
+        value(&text, &format!("countersign_expired_rows_total{{table=\"{table}\"}}")).unwrap_or_default()
+    };
+    Ok(Expired { sessions: rows("sessions"), audit: rows("audit_log") })
+}
+
 fn value(text: &str, name: &str) -> Result<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     Ok(line.ok_or_else(|| Failure::new(format!("the metrics lack {name}")))?.trim().parse()?)

@@ -103,7 +103,17 @@ fn frame(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>> {
 
 /// A request as it goes over the wire. `authorization` is the header's whole value; a body is a form.
 pub(crate) fn request(line: &str, authorization: Option<&str>, form: Option<&str>) -> Vec<u8> {
-    let authorization = authorization.map_or_else(String::new, |value| format!("authorization: {value}\r\n"));
+    let headers = authorization.map_or_else(String::new, |value| format!("authorization: {value}\r\n"));
+    with(line, &headers, form)
+}
+
+/// The same as a proxy passes it on for `source`.
+pub(crate) fn forwarded(line: &str, source: &str, authorization: Option<&str>, form: &str) -> Vec<u8> {
+    let headers = authorization.map_or_else(String::new, |value| format!("authorization: {value}\r\n"));
+    with(line, &format!("x-forwarded-for: {source}\r\n{headers}"), Some(form))
+}
+
+fn with(line: &str, headers: &str, form: Option<&str>) -> Vec<u8> {
     let body = form.map_or_else(
         || "\r\n".to_owned(),
         |form| {
@@ -113,8 +123,7 @@ pub(crate) fn request(line: &str, authorization: Option<&str>, form: Option<&str
             )
         },
     );
-    let text = format!("{line} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\n{authorization}{body}");
-    text.into_bytes()
+    format!("{line} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\n{headers}{body}").into_bytes()
 }
 
 /// The value of a Basic header (RFC 7617). The bench's own names and secrets need no escaping.

@@ -13,6 +13,8 @@ pub(crate) struct Tally {
     pub(crate) first_error: Option<String>,
     /// Each answer's latency, microseconds.
     micros: Vec<u32>,
+    /// How much later than intended requests were sent over free connections, microseconds.
+    late: Vec<u32>,
 }
 
 impl Tally {
@@ -20,6 +22,11 @@ impl Tally {
     pub(crate) fn good(&mut self, latency: Duration, counted: bool) {
         self.answered = self.answered.saturating_add(u64::from(counted));
         self.micros.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// Notes that a request was sent that much later than intended although its connection was free.
+    pub(crate) fn sent_late(&mut self, by: Duration) {
+        self.late.push(u32::try_from(by.as_micros()).unwrap_or(u32::MAX));
     }
 
     /// Notes anything else.
@@ -38,6 +45,7 @@ impl Tally {
         self.answered = self.answered.saturating_add(other.answered);
         self.errors = self.errors.saturating_add(other.errors);
         self.micros.append(&mut other.micros);
+        self.late.append(&mut other.late);
         if self.first_error.is_none() {
             self.first_error = other.first_error;
         }
@@ -46,20 +54,27 @@ impl Tally {
     /// The latencies below which these shares (0 to 1) of the answers stayed, milliseconds.
     pub(crate) fn quantiles<const N: usize>(&mut self, shares: [f64; N]) -> [f64; N] {
         self.micros.sort_unstable();
-        shares.map(|share| self.quantile(share))
+        shares.map(|share| quantile(&self.micros, share))
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rank among some million answers is exact in an f64"
-    )]
-    fn quantile(&self, share: f64) -> f64 {
-        let rank = (self.micros.len() as f64 * share).ceil() as usize;
-        let micros = self.micros.get(rank.saturating_sub(1)).or_else(|| self.micros.last());
-        micros.map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+    /// How late requests were sent over free connections: 99 % of them less, and the latest, milliseconds.
+    pub(crate) fn late(&mut self) -> [f64; 2] {
+        self.late.sort_unstable();
+        [0.99, 1.0].map(|share| quantile(&self.late, share))
     }
+}
+
+/// Of sorted microseconds, as milliseconds; 0 of none.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank among some million answers is exact in an f64"
+)]
+fn quantile(sorted: &[u32], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    let micros = sorted.get(rank.saturating_sub(1)).or_else(|| sorted.last());
+    micros.map_or(0.0, |micros| f64::from(*micros) / 1000.0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The load generator: one thread, one connection per script, as fast as answers come or at a held rate.
 
 pub(crate) mod connection;
+pub(crate) mod flood;
+mod generator;
 mod latency;
 mod script;
 
@@ -13,6 +15,9 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::failure::{Failure, Result};
 use connection::Connection;
+use flood::{Flood, Flooded};
+pub(crate) use generator::Generator;
+use generator::Watch;
 use latency::Tally;
 pub(crate) use script::Script;
 
@@ -44,6 +49,8 @@ pub(crate) struct Observed {
     pub(crate) p99: f64,
     /// The slowest, milliseconds.
     pub(crate) slowest: f64,
+    /// What the generator itself was like.
+    pub(crate) generator: Generator,
 }
 
 /// Drives `address` for `span` with one connection per script.
@@ -52,14 +59,30 @@ pub(crate) struct Observed {
 /// When anything but status 200 came, when a connection broke, or when a held rate could not be held: such a run is
 /// void.
 pub(crate) fn run(address: SocketAddr, scripts: Vec<Script>, pace: Pace, span: Duration) -> Result<Observed> {
-    let mut tally = runtime()?.block_on(all(address, scripts, pace, span))?;
+    beside(address, scripts, pace, span, None).map(|(observed, _flooded)| observed)
+}
+
+/// The same, while a flood of guesses comes over connections of its own. What guesses are answered does not matter.
+///
+/// # Errors
+/// As above.
+pub(crate) fn beside(
+    address: SocketAddr,
+    scripts: Vec<Script>,
+    pace: Pace,
+    span: Duration,
+    flood: Option<Flood>,
+) -> Result<(Observed, Flooded)> {
+    let watch = Watch::start()?;
+    let (mut tally, flooded) = runtime()?.block_on(all(address, scripts, pace, span, flood))?;
     if let Some(error) = tally.first_error {
         return Err(Failure::new(format!("void: {} errors, the first one: {error}", tally.errors)));
     }
+    let generator = watch.end(span, tally.late())?;
     let [p50, p99, slowest] = tally.quantiles([0.5, 0.99, 1.0]);
     #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
     let per_second = tally.answered as f64 / span.as_secs_f64();
-    Ok(Observed { per_second, answered: tally.all(), p50, p99, slowest })
+    Ok((Observed { per_second, answered: tally.all(), p50, p99, slowest, generator }, flooded))
 }
 
 /// Sends one request over a connection of its own and gives the answer's body.
@@ -81,23 +104,38 @@ fn runtime() -> Result<Runtime> {
     Ok(Builder::new_current_thread().enable_io().enable_time().build()?)
 }
 
-async fn all(address: SocketAddr, scripts: Vec<Script>, pace: Pace, span: Duration) -> Result<Tally> {
+async fn all(
+    address: SocketAddr,
+    scripts: Vec<Script>,
+    pace: Pace,
+    span: Duration,
+    flood: Option<Flood>,
+) -> Result<(Tally, Flooded)> {
     let mut lines = Vec::with_capacity(scripts.len());
     for script in scripts {
         lines.push((Connection::open(address).await?, script));
     }
     let count = u32::try_from(lines.len().max(1))?;
     let start = clock::now();
-    let mut tasks = JoinSet::new();
+    let (mut tasks, mut floods) = (JoinSet::new(), JoinSet::new());
     for (number, (connection, script)) in (0_u32..).zip(lines) {
         let schedule = Schedule::new(pace, (number, count), start, span);
         tasks.spawn(drive(connection, script, schedule));
+    }
+    if let Some(flood) = flood {
+        for number in 0..flood::CONNECTIONS {
+            floods.spawn(flood::drive(address, flood, number, start, start + span));
+        }
     }
     let mut tally = Tally::default();
     while let Some(done) = tasks.join_next().await {
         tally.merge(done.map_err(|error| Failure::new(error.to_string()))?);
     }
-    Ok(tally)
+    let mut flooded = Flooded::default();
+    while let Some(done) = floods.join_next().await {
+        flooded.merge(&done.map_err(|error| Failure::new(error.to_string()))??);
+    }
+    Ok((tally, flooded))
 }
 
 /// When one connection sends.
@@ -139,7 +177,11 @@ impl Schedule {
 async fn drive(mut connection: Connection, mut script: Script, mut schedule: Schedule) -> Tally {
     let mut tally = Tally::default();
     while let Some(intended) = schedule.next() {
-        clock::until(intended).await;
+        if intended > clock::now() {
+            clock::until(intended).await;
+            // The connection was free, so whatever is late now is late by the generator's own doing.
+            tally.sent_late(clock::now().saturating_duration_since(intended));
+        }
         match connection.exchange(script.request()).await {
             Ok(answer) if answer.status == 200 => {
                 let done = clock::now();

@@ -101,7 +101,7 @@ fn measure(
 }
 
 /// Commits what each waiter has queued, one after the other, the waiters side by side. How long it took.
-fn commit(store: &TenantStore, queues: Vec<VecDeque<WriteBatch>>) -> Result<Duration> {
+pub(super) fn commit(store: &TenantStore, queues: Vec<VecDeque<WriteBatch>>) -> Result<Duration> {
     let (sender, ended) = mpsc::channel();
     let waiters = queues.len();
     let start = clock::now();

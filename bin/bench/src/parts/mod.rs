@@ -4,6 +4,7 @@
 mod commits;
 mod crypto;
 mod disk;
+pub(crate) mod fill;
 mod reads;
 mod records;
 
@@ -17,14 +18,13 @@ use crate::failure::Result;
 use crate::{clock, output};
 use records::Records;
 
-/// Measures every part for about `span` each, with a database in `folder`, and prints one JSON object: a name, and how
-/// many per second.
+/// Measures every part for about `span` each, with the empty database at `url` and the disk under `folder`, and prints
+/// one JSON object: a name, and how many per second.
 ///
 /// # Errors
 /// When a part fails. Nothing is printed then.
-pub(crate) fn run(folder: &Path, span: Duration) -> Result<()> {
-    let file = folder.join("parts.sqlite3");
-    let database = Database::create(&DatabaseConfig::new(&format!("sqlite:{}", file.display())))?;
+pub(crate) fn run(folder: &Path, url: &str, span: Duration) -> Result<()> {
+    let database = Database::create(&DatabaseConfig::new(url))?;
     database.migrate()?;
     let records = Records::prepare(&database)?;
     let mut rates = Map::new();

@@ -35,25 +35,22 @@ pub(super) struct Records {
     /// The user.
     pub(super) subject: GrantSubject,
     scopes: Scopes,
-    /// Milliseconds since the epoch: rows are made ahead of time, a few for each millisecond, as they would come.
+    /// Milliseconds since the epoch: rows are made ahead of time, some for each millisecond.
     ticks: AtomicI64,
+    per_milli: i64,
 }
 
-/// Rows for each millisecond, in tenths: about ten thousand a second.
-const TICKS_PER_MILLI: i64 = 10;
+/// As they would come: about ten thousand a second.
+const PER_MILLI: i64 = 10;
+
+/// How long tokens live.
+pub(super) const LIFETIME: Ttl = Ttl::from_secs(3600);
 
 impl Records {
-    /// Fills an empty database.
-    ///
-    /// # Errors
-    /// Those of storage.
-    pub(super) fn prepare(database: &Database) -> Result<Self> {
-        let name = parsed(TenantName::parse("bench"))?;
-        let settings = TenantSettings::new(ProfileName::Hid);
-        let tenant = database.system().tenant_insert(&name, &settings)?;
-        let tenant = tenant.ok_or_else(|| Failure::new("the tenant exists already"))?;
-        let records = Self {
-            store: database.tenant(tenant.id),
+    /// Rows of a tenant that has the client `spl-api` already: the first one at `start`, so many for each millisecond.
+    pub(super) fn of(store: TenantStore, start: Timestamp, per_milli: i64) -> Result<Self> {
+        Ok(Self {
+            store,
             client: parsed(ClientId::parse("spl-api"))?,
             machine_policy: parsed(PolicyCode::parse("AT_SYSLOG"))?,
             policy: parsed(PolicyCode::parse("AT_CUSTPW"))?,
@@ -63,8 +60,21 @@ impl Records {
                 subject_id: parsed(SubjectId::parse("0d7Zb2Yx8Qm1sN4v"))?,
             },
             scopes: parsed(Scopes::parse(SCOPES, false))?,
-            ticks: AtomicI64::new(clock::wall().millis().saturating_mul(TICKS_PER_MILLI)),
-        };
+            ticks: AtomicI64::new(start.millis().saturating_mul(per_milli)),
+            per_milli,
+        })
+    }
+
+    /// Fills an empty database.
+    ///
+    /// # Errors
+    /// Those of storage.
+    pub(super) fn prepare(database: &Database) -> Result<Self> {
+        let name = parsed(TenantName::parse("bench"))?;
+        let settings = TenantSettings::new(ProfileName::Hid);
+        let tenant = database.system().tenant_insert(&name, &settings)?;
+        let tenant = tenant.ok_or_else(|| Failure::new("the tenant exists already"))?;
+        let records = Self::of(database.tenant(tenant.id), clock::wall(), PER_MILLI)?;
         let policies = [&records.machine_policy, &records.policy].map(Clone::clone);
         let mut writes: Vec<_> =
             policies.into_iter().map(|code| AdminWrite::PutPolicy(AuthenticationPolicy::new(code))).collect();
@@ -84,7 +94,7 @@ impl Records {
 
     /// The moment of the next row.
     pub(super) fn tick(&self) -> Timestamp {
-        Timestamp::from_millis(self.ticks.fetch_add(1, Ordering::Relaxed) / TICKS_PER_MILLI)
+        Timestamp::from_millis(self.ticks.fetch_add(1, Ordering::Relaxed) / self.per_milli)
     }
 
     /// A session as `client_credentials` opens it, or one of the user's.
@@ -103,7 +113,7 @@ impl Records {
             scopes: self.scopes.clone(),
             audience: Vec::new(),
             issued_at: now,
-            expires_at: now.plus(Ttl::from_secs(3600)),
+            expires_at: now.plus(LIFETIME),
             inactivity: Some(Ttl::from_secs(300)),
             touched_at: now,
             family,

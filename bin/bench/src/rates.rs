@@ -1,0 +1,190 @@
+//! Floor, parts, peers and the whole: everything in turn, several times over, so that what disturbs the machine
+//! disturbs all alike.
+
+use std::time::Duration;
+
+use crate::cases::{CASES, Case, Host, copy_documents};
+use crate::context::Context;
+use crate::failure::{Failure, Result};
+use crate::install::Guard;
+use crate::load::{self, Observed, Pace};
+use crate::pgbench::Pgbench;
+use crate::samples::Samples;
+use crate::scrape::{self, PerRequest};
+use crate::serving::Server;
+use crate::trips::Trips;
+use crate::{output, proc, programs};
+
+/// Share of the maximum that a held rate is.
+pub(crate) const HELD: f64 = 0.7;
+
+/// Share of the core beyond which other programs are told of.
+const DISTURBED: f64 = 0.1;
+
+const NAME: &str = "rates";
+
+struct Hosts {
+    floor: Server,
+    countersign: Server,
+    peer: Option<Server>,
+    pgbench: Option<Pgbench>,
+}
+
+impl Hosts {
+    fn server(&self, host: Host) -> Option<&Server> {
+        match host {
+            Host::Floor => Some(&self.floor),
+            Host::Countersign => Some(&self.countersign),
+            Host::OidcProvider => self.peer.as_ref(),
+        }
+    }
+}
+
+/// Measures all of it.
+///
+/// # Errors
+/// When anything was answered with an error: then there is no result.
+pub(crate) fn run(context: &Context) -> Result<Samples> {
+    let (installation, _url) = context.install(NAME, Guard::Down)?;
+    let countersign = installation.serve()?;
+    let floor = programs::floor(&context.bench)?;
+    copy_documents(&countersign, &floor)?;
+    let peer = context.peers.as_deref().map(programs::oidc_provider).transpose()?;
+    let hosts = Hosts { floor, countersign, peer, pgbench: Pgbench::prepare(context)? };
+    let mut samples = Samples::default();
+    for number in 1..=context.runs {
+        output::progress(&format!("run {number} of {}: parts", context.runs));
+        parts(context, &hosts, number, &mut samples)?;
+        for case in cases(context) {
+            full(context, case, &hosts, &mut samples)?;
+        }
+    }
+    for number in 1..=context.runs {
+        output::progress(&format!("held rates, run {number} of {}", context.runs));
+        for case in cases(context).filter(|case| case.host == Host::Countersign) {
+            held(context, case, &hosts, &mut samples)?;
+        }
+    }
+    trips(context, &hosts, &mut samples)?;
+    drop(hosts);
+    context.place.remove(NAME)?;
+    Ok(samples)
+}
+
+fn cases(context: &Context) -> impl Iterator<Item = &'static Case> {
+    let only = context.only.as_deref();
+    CASES.iter().filter(move |case| case.host == Host::Floor || only.is_none_or(|only| only == case.name))
+}
+
+fn parts(context: &Context, hosts: &Hosts, number: usize, samples: &mut Samples) -> Result<()> {
+    let name = format!("parts_{number}");
+    let (folder, url) = (context.data.join(&name), context.place.fresh(&name)?);
+    std::fs::create_dir_all(&folder)?;
+    // There are many of them, and each is steadier than a whole.
+    let seconds = (context.span.as_secs_f64() / 2.0).max(0.5);
+    for (name, rate) in programs::parts(&context.bench, &folder, &url, seconds)? {
+        samples.part(&name, rate.as_f64().unwrap_or_default());
+    }
+    context.place.remove(&name)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some seconds")]
+    let seconds = seconds.ceil() as u64;
+    samples.part("openssl speed rsa2048", programs::openssl(seconds)?);
+    for (name, rate) in
+        hosts.pgbench.iter().map(|pgbench| pgbench.rates(seconds)).collect::<Result<Vec<_>>>()?.concat()
+    {
+        samples.part(name, rate);
+    }
+    Ok(())
+}
+
+fn full(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Samples) -> Result<()> {
+    let Some(server) = hosts.server(case.host) else { return Ok(()) };
+    let warm = samples.case(case.host, case.name).is_some();
+    let warm_up = if warm { context.span / 6 } else { context.span };
+    measure(context, case, server, Pace::Full, warm_up)?;
+    let measured = measure(context, case, server, Pace::Full, context.span)?;
+    if let Some(seen) = samples.case_mut(case.host, case.name) {
+        seen.full.push(measured.observed);
+        seen.processor.push(measured.processor);
+        seen.database.push(measured.database);
+        seen.others.push(measured.others);
+        seen.took = measured.took;
+        seen.resident = server.resident()?;
+    }
+    Ok(())
+}
+
+fn held(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Samples) -> Result<()> {
+    let Some(seen) = samples.case_mut(case.host, case.name) else { return Ok(()) };
+    seen.held_rate = seen.rate() * HELD;
+    let pace = Pace::Held(seen.held_rate);
+    measure(context, case, &hosts.countersign, pace, context.span / 6)?;
+    let measured = measure(context, case, &hosts.countersign, pace, context.span)?;
+    seen.held.push(measured.observed);
+    seen.held_others.push(measured.others);
+    Ok(())
+}
+
+/// Counts round trips, by a short run of each case that is not measured otherwise.
+fn trips(context: &Context, hosts: &Hosts, samples: &mut Samples) -> Result<()> {
+    let Some(postgres) = context.place.postgres() else { return Ok(()) };
+    let trips = Trips::count(postgres)?;
+    for case in cases(context).filter(|case| case.host == Host::Countersign) {
+        let scripts = case.scripts(&hosts.countersign)?;
+        trips.reset()?;
+        let observed = load::run(hosts.countersign.address, scripts, Pace::Full, Duration::from_secs(1))?;
+        #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
+        let requests = observed.answered.max(1) as f64;
+        let found = trips.so_far(NAME)? / requests;
+        if let Some(seen) = samples.case_mut(case.host, case.name) {
+            seen.trips = Some(found);
+        }
+    }
+    trips.end()
+}
+
+struct Measured {
+    observed: Observed,
+    took: PerRequest,
+    /// Microseconds per request.
+    processor: f64,
+    /// Those of the database server's processes.
+    database: f64,
+    /// Share of the core.
+    others: f64,
+}
+
+fn measure(context: &Context, case: &Case, server: &Server, pace: Pace, span: Duration) -> Result<Measured> {
+    let measured = || {
+        let scripts = case.scripts(server)?;
+        let ours = case.host == Host::Countersign;
+        let numbers =
+            || if ours { scrape::numbers(server, case.route) } else { Ok(scrape::Numbers::default()) };
+        let used = || -> Result<[f64; 3]> {
+            Ok([server.processor()?, context.place.processor()?, proc::core_busy(proc::MEASURED)?])
+        };
+        let (before, start) = (numbers()?, used()?);
+        let observed = load::run(server.address, scripts, pace, span)?;
+        let [end, start] = [used()?, start];
+        let [processor, database, busy] =
+            std::array::from_fn(|at| end.get(at).zip(start.get(at)).map_or(0.0, |(end, start)| end - start));
+        let others = ((busy - processor - database) / span.as_secs_f64()).max(0.0);
+        if others > DISTURBED {
+            let (host, percent) = (case.host.name(), others * 100.0);
+            output::progress(&format!("{host}: {}: others took {percent:.0} % of the core", case.name));
+        }
+        if observed.generator.is_bottleneck(matches!(pace, Pace::Held(_))) {
+            let (host, generator) = (case.host.name(), observed.generator);
+            output::progress(&format!(
+                "{host}: {}: the load itself is the bottleneck: {generator:?}",
+                case.name
+            ));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
+        let requests = observed.answered.max(1) as f64;
+        let took = numbers()?.since(&before, requests);
+        let [processor, database] = [processor, database].map(|used| used * 1e6 / requests);
+        Ok(Measured { observed, took, processor, database, others })
+    };
+    measured().map_err(|failure: Failure| failure.of(&format!("{}: {}", case.host.name(), case.name)))
+}
