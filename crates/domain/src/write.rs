@@ -9,9 +9,10 @@ use crate::{
 /// written. Every assumption that a decision makes of a stored fact must be a precondition here.
 #[derive(Clone, Debug)]
 pub enum Write {
-    /// Opens a session. Precondition: its locator is free.
+    /// Opens a session. Precondition: its locator is free, and its client and user exist.
     InsertSession(Box<Session>),
-    /// Opens a refresh family with its first token. Precondition: both locators are free.
+    /// Opens a refresh family with its first token. Precondition: both locators are free, and its client and user
+    /// exist.
     InsertFamily(Box<RefreshFamily>, RefreshToken),
     /// Replaces `spent` by `successor`. Precondition: the family has not ended and its current token is `spent`.
     RotateRefresh {
@@ -49,8 +50,8 @@ pub enum Write {
         at: Timestamp,
     },
     /// Counts a successful use, ends a row of failures and a lock that has run out, and stores a new hash of the
-    /// same password if there is one. Precondition: `version` is the password's, the authenticator is enabled,
-    /// `uses` is as seen when a limit rests on it, and it is locked exactly as seen.
+    /// same password if there is one. Precondition: `version` is the password's, the authenticator is enabled
+    /// and valid at `at`, `uses` is as seen when a limit rests on it, and it is locked exactly as seen.
     AuthenticatorSucceeded {
         /// Whose authenticator.
         user_id: UserId,
@@ -86,7 +87,7 @@ pub enum Write {
         /// When.
         at: Timestamp,
     },
-    /// Counts a failure with a client's chosen secret. Precondition: the counter is as seen.
+    /// Counts a failure with a client's chosen secret. Precondition: the counter is as seen, and the client exists.
     SourceFailed {
         /// The client.
         client_id: ClientId,

@@ -79,7 +79,22 @@ impl RawConfig {
             .prefix_separator("__")
             .separator("__")
             .try_parsing(true);
-        let read = builder.add_source(variables).build().and_then(config::Config::try_deserialize);
+        Self::built(builder.add_source(variables))
+    }
+
+    /// Reads a text over the defaults, and no environment.
+    ///
+    /// # Errors
+    /// As [`RawConfig::read`].
+    pub fn from_text(text: &str) -> Result<Self, ConfigError> {
+        source::check_text(text).map_err(ConfigError::Read)?;
+        Self::built(
+            config::Config::builder().add_source(config::File::from_str(text, config::FileFormat::Toml)),
+        )
+    }
+
+    fn built(builder: config::ConfigBuilder<config::builder::DefaultState>) -> Result<Self, ConfigError> {
+        let read = builder.build().and_then(config::Config::try_deserialize);
         read.map_err(|error| ConfigError::Read(source::told(&error)))
     }
 

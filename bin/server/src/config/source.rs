@@ -11,12 +11,20 @@ use super::ConfigError;
 pub(super) fn check_syntax(file: &Path) -> Result<(), ConfigError> {
     let said = |problem: String| ConfigError::Read(format!("{}{problem}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| said(format!(": {error}")))?;
-    toml::from_str::<toml::Table>(&text).map(drop).map_err(|error| {
+    check_text(&text).map_err(|problem| said(format!(", {problem}")))
+}
+
+/// Checks that a text is TOML.
+///
+/// # Errors
+/// Line and column and what is wrong there.
+pub(super) fn check_text(text: &str) -> Result<(), String> {
+    toml::from_str::<toml::Table>(text).map(drop).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         let before = text.as_bytes().get(..offset).unwrap_or_default();
         let line = before.split(|byte| *byte == b'\n').count();
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count().saturating_add(1);
-        said(format!(", line {line}, column {column}: {}", error.message()))
+        format!("line {line}, column {column}: {}", error.message())
     })
 }
 

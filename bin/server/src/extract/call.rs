@@ -107,22 +107,27 @@ const fn count(total: &mut u32, more: u32) {
 /// Most hops of `X-Forwarded-For` that are looked at.
 const MAX_HOPS: usize = 16;
 
-/// The caller's address: the socket's, or where that is a trusted proxy's, the nearest address in `X-Forwarded-For`
-/// that is no trusted proxy's. What is malformed ends the walk: nothing to the left of it is believed.
+/// The caller's address: see [`nearest`]. `None` where the socket has none.
 pub fn source(http: &HttpRequest, trusted: &[IpNet]) -> Option<SourceAddr> {
-    let mut source = http.peer_addr()?.ip().to_canonical();
-    let is_proxy = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let values: Vec<&str> = http
+    let forwarded: Vec<&str> = http
         .headers()
         .get_all(header::X_FORWARDED_FOR)
         .map(|value| value.to_str().unwrap_or_default())
         .collect();
-    let mut hops = values.iter().rev().flat_map(|value| value.rsplit(',')).take(MAX_HOPS);
+    Some(nearest(http.peer_addr()?.ip(), &forwarded, trusted))
+}
+
+/// The socket's address, or where that is a trusted proxy's, the nearest address in the values of `X-Forwarded-For`
+/// that is no trusted proxy's. What is malformed ends the walk: nothing to the left of it is believed.
+pub fn nearest(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> SourceAddr {
+    let mut source = peer.to_canonical();
+    let is_proxy = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let mut hops = forwarded.iter().rev().flat_map(|value| value.rsplit(',')).take(MAX_HOPS);
     while is_proxy(&source) {
         let Some(Ok(hop)) = hops.next().map(|hop| hop.trim().parse::<IpAddr>()) else { break };
         source = hop.to_canonical();
     }
-    Some(SourceAddr::new(source))
+    SourceAddr::new(source)
 }
 
 /// The values of all `Authorization` headers.

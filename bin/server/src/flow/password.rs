@@ -81,11 +81,11 @@ type Found = (Option<User>, Option<Authenticator>);
 
 async fn lookup(call: &Call, username: &str, code: &PolicyCode) -> Result<Found, Fault> {
     let (username, code) = (username.to_owned(), code.clone());
-    call.read(2, move |store| {
-        let user = store.user_by_name(&username)?;
-        let authenticator =
-            user.as_ref().map(|user| store.authenticator(user.id, &code)).transpose()?.flatten();
-        Ok((user, authenticator))
+    call.read(3, move |store| {
+        let Some(named) = store.user_by_name(&username)? else { return Ok((None, None)) };
+        let authenticator = store.authenticator(named.id, &code)?;
+        // Whether they may log in is asked last: see `Attempt::user`.
+        Ok((store.user(named.id)?, authenticator))
     })
     .await
 }

@@ -8,11 +8,12 @@ use domain::{
 use oidc_core::introspect::{self, Decision, Target};
 
 use crate::{
-    extract::Call,
+    extract::{Call, accept},
     flow::{client, endpoint},
     respond::{Reply, Stop},
 };
 
+/// The media type of a signed answer (RFC 9701 §4).
 const MEDIA_TYPE: &str = "application/token-introspection+jwt";
 
 /// Answers an introspection request.
@@ -26,7 +27,7 @@ async fn answer(call: &Call) -> Result<Reply, Stop> {
     if let Some(touch) = decision.touch {
         call.touch(touch).await;
     }
-    if !wants_jwt(call.accept.as_deref()) {
+    if !call.accept.as_deref().is_some_and(|accept| accept::names(accept, MEDIA_TYPE)) {
         return Ok(Reply::Json(decision.answer));
     }
     let claims = introspect::signed(decision.answer, &caller, &call.facts.issuer, &call.env());
@@ -49,15 +50,4 @@ async fn decide(call: &Call, caller: &AuthenticatedClient) -> Result<Decision, S
             introspect::refresh(caller, &token, stored.as_ref(), issuer, &profile, &call.env())
         }
     })
-}
-
-/// Whether `Accept` names the signed form with a quality above nought (RFC 9701 §4).
-fn wants_jwt(accept: Option<&str>) -> bool {
-    let named = |range: &str| {
-        let mut parts = range.split(';').map(str::trim);
-        let is_it = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(MEDIA_TYPE));
-        let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        is_it && !refused
-    };
-    accept.is_some_and(|accept| accept.split(',').any(named))
 }

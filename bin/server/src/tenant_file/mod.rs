@@ -12,6 +12,8 @@ pub mod date;
 mod document;
 mod execute;
 mod export;
+#[doc(hidden)]
+pub mod outside;
 mod parse;
 mod phc;
 mod plan;

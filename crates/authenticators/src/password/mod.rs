@@ -22,7 +22,9 @@ use standing::{Obstacle, standing};
 pub struct Attempt<'a> {
     /// The log-in name as presented.
     pub user_name: &'a str,
-    /// The user of that name.
+    /// The user of that name, looked up no earlier than `authenticator`. Who is disabled gets a new password version
+    /// in the same transaction, so that a log-in under way conflicts; with a user from before and an authenticator
+    /// from after, it would not.
     pub user: Option<&'a User>,
     /// That user's authenticator under `policy`.
     pub authenticator: Option<&'a Authenticator>,

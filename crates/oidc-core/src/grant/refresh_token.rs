@@ -138,10 +138,12 @@ pub fn reused(stored: &StoredRefresh) -> (Refusal, Write) {
     (invalid("reused"), end)
 }
 
-/// What a sealed answer is bound to: the client and the scope that was asked for.
+/// What a sealed answer is bound to: the client, the scope that was asked for, and that tokens were: a request with
+/// `noToken=1` is no retry of one that got some (DECISIONS 3.3).
 pub fn seal_binding(client: &AuthenticatedClient, request: &TokenRequest) -> Vec<u8> {
     let scope = request.scope.as_ref().map(Scopes::to_text).unwrap_or_default();
-    format!("{}\0{scope}", client.client().client_id).into_bytes()
+    let tokens = if request.hid.no_token { "none" } else { "some" };
+    format!("{}\0{scope}\0{tokens}", client.client().client_id).into_bytes()
 }
 
 /// The label under which the sealing key is derived from the spent token.

@@ -146,6 +146,17 @@ fn no_token_proves_the_refresh_token_and_spends_nothing() {
 }
 
 #[test]
+fn no_token_never_gets_the_tokens_of_a_rotation() {
+    let world = World::new(ProfileName::Hid);
+    let client = proven(a_client("app").scopes("openid offline_access").build());
+    let first = world.sign_in(&client, &bob(&world), "openid offline_access", HOUR);
+    let first = text(&first, "refresh_token");
+    refresh(&world, &client, first).unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", first), ("noToken", "1")];
+    assert_eq!(world.token(&client, &form).unwrap_err().reason, "reused");
+}
+
+#[test]
 fn a_refresh_cannot_be_made_into_another_log_in() {
     let world = World::new(ProfileName::Hid);
     let client = proven(a_client("app").scopes("openid").build());

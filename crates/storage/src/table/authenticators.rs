@@ -187,7 +187,7 @@ pub(crate) fn outdate(link: &mut Link, tenant: TenantId, user: UserId) -> Result
     Ok(())
 }
 
-/// Precondition: it is enabled and as seen.
+/// Precondition: it is enabled, valid at `at`, and as seen.
 pub(crate) fn succeed(
     link: &mut Link,
     tenant: TenantId,
@@ -204,6 +204,8 @@ pub(crate) fn succeed(
         .or(seen.uses.is_none().into_sql::<diesel::sql_types::Bool>());
     let row = this(tenant, user, policy)
         .filter(authenticators::status.eq(AuthenticatorStatus::Enabled.as_str()))
+        .filter(authenticators::valid_from.le(at.millis()))
+        .filter(authenticators::valid_until.gt(at.millis()))
         .filter(authenticators::password_version.eq(seen.version))
         .filter(unchanged!(authenticators::locked_at, locked))
         .filter(same_uses);

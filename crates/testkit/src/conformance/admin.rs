@@ -7,9 +7,9 @@ use domain::{
 
 use super::TestStore;
 use super::fixture::{
-    CLIENT, NOW, Whole, address, administer, authenticator, bob, bobs, client, commit, failed, hash, insert,
-    later, open_family, policy, refuse, rotate, seed, session, session_of, stored_authenticator,
-    stored_refresh, stored_session, succeeded,
+    CLIENT, NOW, Whole, address, administer, authenticator, bob, bobs, client, commit, conflict, failed,
+    hash, insert, later, open_family, policy, refuse, rotate, seed, session, session_of,
+    stored_authenticator, stored_refresh, stored_session, succeeded,
 };
 use crate::{a_client, a_policy, a_user, an_authenticator, client_id};
 
@@ -248,13 +248,13 @@ pub fn a_disabled_user_loses_what_was_granted(store: &mut dyn TestStore) {
     assert_eq!(stored_refresh(store, 11).map(|read| read.family.ended), Some(true));
     assert!(stored_session(store, 1).is_some() && stored_session(store, 3).is_some());
     // A log-in that saw the user enabled conflicts now.
-    super::fixture::conflict(store, vec![succeeded()]);
+    conflict(store, vec![succeeded()]);
     let mut outdated = authenticator();
     outdated.password.version += 1;
     assert_eq!(bobs(store).whole(), outdated.whole());
     assert!(stored_authenticator(store, alice.id).is_some());
     administer(store, vec![with(UserStatus::Enabled)]);
-    super::fixture::conflict(store, vec![rotate(10, 11, 12)]);
+    conflict(store, vec![rotate(10, 11, 12)]);
 }
 
 /// With a client go sessions, families and failures; nothing of users.
@@ -268,6 +268,27 @@ pub fn a_removed_client_takes_everything_along(store: &mut dyn TestStore) {
     assert!((1..4).all(|n| stored_session(store, n).is_none()) && stored_refresh(store, 11).is_none());
     assert!(store.source_failures(&client_id, source).expect("the store answers").is_none());
     assert_eq!(bobs(store).whole(), authenticator().whole());
+}
+
+/// A grant that was decided before its client or its user went away comes too late, and does not wait for another
+/// of the same name.
+pub fn nothing_is_granted_to_those_who_have_gone(store: &mut dyn TestStore) {
+    let granted = || [insert(session(21)), insert(session_of(10, 22)), open_family(20, 23)];
+    populate(store);
+    administer(store, vec![AdminWrite::RemoveUser(bob().id)]);
+    let [machine, user, family] = granted();
+    commit(store, vec![machine]);
+    conflict(store, vec![user]);
+    conflict(store, vec![family]);
+    administer(store, vec![AdminWrite::RemoveClient(client_id(CLIENT))]);
+    let now = SourceFailures { consecutive: 1, locked_until: None, expires_at: later(1) };
+    let failure = Write::SourceFailed { client_id: client_id(CLIENT), source: address(), seen: None, now };
+    for write in granted().into_iter().chain([failure]) {
+        conflict(store, vec![write]);
+    }
+    let (client, secrets) = client();
+    administer(store, vec![AdminWrite::InsertClient(Box::new(client), secrets)]);
+    assert!((21..23).all(|n| stored_session(store, n).is_none()) && stored_refresh(store, 23).is_none());
 }
 
 /// With a policy go the authenticators under it; users stay.

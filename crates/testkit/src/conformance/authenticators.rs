@@ -68,6 +68,13 @@ pub fn a_success_needs_what_was_seen(store: &mut dyn TestStore) {
     let before = bobs(store).whole();
     conflict(store, vec![succeeded()]);
     assert_eq!(bobs(store).whole(), before);
+
+    replace(store, |new| new.valid_until = later(5));
+    conflict(store, vec![succeeded()]);
+    replace(store, |new| new.valid_from = later(6));
+    conflict(store, vec![succeeded()]);
+    replace(store, |new| (new.valid_from, new.valid_until) = (later(5), later(6)));
+    commit(store, vec![succeeded()]);
 }
 
 /// A new hash of the same password raises the version, so that nobody replaces what they have not seen.

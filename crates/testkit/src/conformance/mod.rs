@@ -96,6 +96,7 @@ macro_rules! conformance_cases {
             a_removed_user_takes_everything_along
             a_disabled_user_loses_what_was_granted
             a_removed_client_takes_everything_along
+            nothing_is_granted_to_those_who_have_gone
             a_removed_policy_takes_its_authenticators_along
             a_key_is_superseded_once
             every_change_of_an_administrator_bumps_the_revision

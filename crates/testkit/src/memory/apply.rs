@@ -2,8 +2,8 @@
 
 use domain::port::PasswordHash;
 use domain::{
-    Authenticator, AuthenticatorStatus, ClientId, Locator, PolicyCode, RefreshFamily, SourceAddr,
-    SourceFailures, Timestamp, UserId, Write,
+    Authenticator, AuthenticatorStatus, ClientId, GrantSubject, Locator, PolicyCode, RefreshFamily,
+    SourceAddr, SourceFailures, Timestamp, UserId, Write,
 };
 
 use super::{Conflict, State, require};
@@ -12,9 +12,11 @@ impl State {
     pub(super) fn apply(&mut self, write: &Write) -> Result<(), Conflict> {
         match write {
             Write::InsertSession(session) => {
+                self.require_parties(&session.client_id, session.subject.as_ref())?;
                 require(self.sessions.insert(session.locator, (**session).clone()).is_none())
             }
             Write::InsertFamily(family, token) => {
+                self.require_parties(&family.client_id, Some(&family.subject))?;
                 require(self.families.insert(family.locator, (**family).clone()).is_none())?;
                 require(self.tokens.insert(token.locator, token.clone()).is_none())
             }
@@ -46,6 +48,7 @@ impl State {
             }
             Write::AuthenticatorSucceeded { .. } | Write::AuthenticatorFailed { .. } => self.count_use(write),
             Write::SourceFailed { client_id, source, seen, now } => {
+                self.require_parties(client_id, None)?;
                 self.require_source(client_id, *source, *seen)?;
                 self.source_failures.insert((client_id.clone(), *source), *now);
                 Ok(())
@@ -67,6 +70,12 @@ impl State {
         }
     }
 
+    /// What is granted needs those whose it is.
+    fn require_parties(&self, client: &ClientId, subject: Option<&GrantSubject>) -> Result<(), Conflict> {
+        let known = |subject: &GrantSubject| self.users.contains_key(&subject.user_id);
+        require(self.clients.contains_key(client) && subject.is_none_or(known))
+    }
+
     fn usable_family(&mut self, family: &Locator, current: &Locator) -> Result<&mut RefreshFamily, Conflict> {
         self.families
             .get_mut(family)
@@ -79,6 +88,7 @@ impl State {
             Write::AuthenticatorSucceeded { user_id, policy, version, locked_at, uses, at, rehash } => {
                 let found = self.seen_authenticator(*user_id, policy, *version, *locked_at)?;
                 require(found.status == AuthenticatorStatus::Enabled)?;
+                require(found.valid_from.has_passed(*at) && !found.valid_until.has_passed(*at))?;
                 require(uses.is_none_or(|uses| uses == (found.uses, found.password.uses)))?;
                 succeed(found, *at, rehash.as_ref());
                 Ok(())

@@ -11,7 +11,7 @@ use domain::port::StoredClient;
 use domain::{
     AdminWrite, Applied, AuditEvent, AuthenticationPolicy, Authenticator, Client, ClientId, ClientSecrets,
     Locator, PolicyCode, ProfileName, RefreshFamily, RefreshToken, Session, SigningKeyRecord, SourceAddr,
-    SourceFailures, TenantSettings, User, UserId, Write, WriteBatch,
+    SourceFailures, TenantSettings, Timestamp, User, UserId, Write, WriteBatch,
 };
 
 /// What the store holds. A batch works on a copy, which takes its place when every precondition held.
@@ -87,6 +87,17 @@ impl MemoryStore {
             state.revision += 1;
             Ok(())
         })
+    }
+
+    /// Removes what has expired at `now`, as the server's job does: sessions by their total limit, families with
+    /// their tokens, failures of sources.
+    pub fn expire(&self, now: Timestamp) {
+        let mut state = self.state();
+        state.sessions.retain(|_, session| !session.expires_at.has_passed(now));
+        let State { families, tokens, source_failures, .. } = &mut *state;
+        families.retain(|_, family| !family.expires_at.has_passed(now));
+        tokens.retain(|_, token| families.contains_key(&token.family));
+        source_failures.retain(|_, failures| !failures.expires_at.has_passed(now));
     }
 
     /// The audit log, oldest first.
