@@ -38,6 +38,21 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
+# as_user USER COMMAND...: runs it as that user, without variables that would lead PostgreSQL's programs elsewhere; from
+# `/`, since the caller's folder may be closed to that user.
+as_user() {
+  local user=$1
+  shift
+  if [ "$user" = "$(id -un)" ]; then
+    (cd / && "$@")
+  elif have runuser; then
+    (cd / && env -u PGDATA -u PGHOST -u PGPORT HOME=/nonexistent runuser -u "$user" -- "$@")
+  else
+    (cd / && env -u PGDATA -u PGHOST -u PGPORT HOME=/nonexistent \
+      setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups -- "$@")
+  fi
+}
+
 can_be_root() {
   [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }
 }

@@ -134,6 +134,7 @@ impl App {
             return Ok(Some(facts));
         }
         self.metrics.cache("tenants", false);
+        self.database.available()?;
         let (app, wanted) = (Arc::clone(self), name.clone());
         let loaded = self
             .reads

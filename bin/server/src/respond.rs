@@ -57,6 +57,7 @@ pub fn told(result: &Result<Reply, Stop>) -> (&'static str, String) {
         Ok(_) => ("success", String::new()),
         Err(Stop::Refused(refusal, _)) => ("refused", refusal.reason.to_owned()),
         Err(Stop::Fault(Fault::Busy(lane))) => ("busy", (*lane).to_owned()),
+        Err(Stop::Fault(fault @ Fault::Late(_))) => ("late", fault.to_string()),
         Err(Stop::Fault(fault)) => ("fault", fault.to_string()),
     }
 }
@@ -134,7 +135,7 @@ fn challenge(refusal: &Refusal, scheme: Scheme, realm: &str) -> Option<String> {
 }
 
 fn failed(fault: &Fault) -> HttpResponse {
-    let busy = matches!(fault, Fault::Busy(_) | Fault::Contended(_));
+    let busy = matches!(fault, Fault::Busy(_) | Fault::Contended(_) | Fault::Late(_));
     // The database away, full or locked is a state that passes: 503, and nothing was acknowledged.
     let unavailable = busy || matches!(fault, Fault::Storage { .. });
     let (status, code, description) = if unavailable {

@@ -16,6 +16,9 @@ pub enum Fault {
         /// The driver's words.
         message: String,
     },
+    /// No answer came in time. What was asked may still be done.
+    #[error("{0} did not answer in time")]
+    Late(&'static str),
     /// Stored data does not read back.
     #[error("stored data is inconsistent: {0}")]
     Inconsistent(String),

@@ -1,7 +1,7 @@
 //! An open database.
 
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{Fault, TenantId};
 
@@ -9,7 +9,7 @@ use crate::commit::Committer;
 use crate::config::{DatabaseConfig, OpenError, Target};
 use crate::counters::{Counters, Meter};
 use crate::dialect::Role;
-use crate::failure::{Failure, Result, trouble};
+use crate::failure::{Failure, Result, Trouble, trouble};
 use crate::link::{Link, conclude, transact};
 use crate::manager::{Connector, LogErrors, Manager};
 use crate::schema::{self, SchemaState};
@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a ping waits for its own write.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a pool without connections is waited for before it is asked whether there can be any.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// An open database. Clones are the same one.
 #[derive(Clone)]
@@ -105,9 +108,12 @@ impl Database {
     /// nobody else may be writing then. When that is committed, all is well again.
     ///
     /// # Errors
-    /// [`Fault::Storage`] when it does not, [`Fault::Busy`] when no connection, or no place in the queue, is free.
+    /// [`Fault::Storage`] when it does not or commits hang, [`Fault::Busy`] when no connection, or no place in the queue, is free.
     pub fn ping(&self) -> Result<(), Fault> {
         self.0.connector.is_in_place().inspect_err(|trouble| self.0.connector.health.ill(trouble))?;
+        if self.0.connector.commits.is_silent() {
+            return Err(silence().into());
+        }
         self.read(|link| {
             link.db().ping().map_err(|error| Failure::Trouble(trouble("connection", "ping", &error)))
         })?;
@@ -157,8 +163,12 @@ impl Database {
     }
 
     fn pooled<T>(&self, work: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
-        let mut link = self.0.pool.get().map_err(|_timeout| self.no_connection())?;
+        let mut link = self.connection()?;
+        let beat = self.0.connector.reads.beat();
         let done = work(&mut link).map_err(|failure| self.explain(failure));
+        if !matches!(done, Err(Failure::Trouble(_))) {
+            beat.went_well();
+        }
         match &done {
             Err(Failure::Trouble(trouble)) if trouble.lost => self.0.connector.lost(&mut link),
             // Cheap, and it takes no chances with a connection in a state that nobody thought of.
@@ -175,10 +185,59 @@ impl Database {
         }
     }
 
+    /// A connection from the pool, which is waited for; but not when none can be opened at all, since the pool goes on
+    /// trying by itself.
+    #[expect(clippy::disallowed_methods, reason = "the wait for a connection is a duration")]
+    fn connection(&self) -> Result<r2d2::PooledConnection<Manager>> {
+        let pool = &self.0.pool;
+        if let Some(link) = pool.try_get() {
+            return Ok(link);
+        }
+        let until = Instant::now() + pool.connection_timeout();
+        while !self.is_away() {
+            let rest = until.saturating_duration_since(Instant::now());
+            match pool.get_timeout(rest.min(GLANCE)) {
+                Ok(link) => return Ok(link),
+                Err(_timeout) if rest.is_zero() => break,
+                Err(_timeout) => {}
+            }
+        }
+        Err(self.no_connection())
+    }
+
+    /// Whether no connection is open and none could be opened the last time.
+    fn is_away(&self) -> bool {
+        self.0.connector.is_failing() && self.0.pool.state().connections == 0
+    }
+
+    /// Whether a request may ask now. It may not while the server is known to be away or to hang: the answer would be
+    /// late and the same. Costs no more than a look at memory; SQLite is always there.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] with what is known of the reason.
+    pub fn available(&self) -> Result<(), Fault> {
+        Ok(self.admits(|connector| connector.reads.admits())?)
+    }
+
+    /// The same for a batch.
+    pub(crate) fn takes_batches(&self) -> Result<(), Fault> {
+        Ok(self.admits(|connector| connector.commits.admits())?)
+    }
+
+    fn admits(&self, pulse: impl FnOnce(&Connector) -> bool) -> Result<()> {
+        let connector = &self.0.connector;
+        if connector.target.has_single_writer() {
+            return Ok(());
+        }
+        if self.is_away() {
+            return Err(self.no_connection());
+        }
+        if pulse(connector) { Ok(()) } else { Err(Failure::Trouble(silence())) }
+    }
+
     /// The pool does not say whether all its connections were in use or none could be opened.
     fn no_connection(&self) -> Failure {
-        let last_error =
-            self.0.connector.last_error().map(|trouble| crate::failure::Trouble { lost: false, ..trouble });
+        let last_error = self.0.connector.last_error().map(|trouble| Trouble { lost: false, ..trouble });
         last_error.map_or(Failure::Fault(Fault::Busy("the connection pool")), Failure::Trouble)
     }
 
@@ -205,7 +264,7 @@ impl Database {
             });
         }
         let (answer, answered) = mpsc::sync_channel(1);
-        let task = Box::new(move |link: Result<&mut Link, crate::failure::Trouble>| {
+        let task = Box::new(move |link: Result<&mut Link, Trouble>| {
             let done = link.map_err(Failure::from).and_then(|link| conclude(link, work));
             // Whoever asked may have given up.
             drop(answer.send(done));
@@ -225,13 +284,19 @@ impl Database {
     }
 }
 
+/// All that is under way hangs.
+fn silence() -> Trouble {
+    Trouble {
+        table: "connection",
+        operation: "wait",
+        message: "the database has not answered for some seconds".to_owned(),
+        lost: false,
+    }
+}
+
 /// The committer is alive but slow; what was asked may still be done.
 pub(crate) fn unanswered() -> Fault {
-    Fault::Storage {
-        table: "transaction",
-        operation: "commit",
-        message: "no answer in time; it may still be done".to_owned(),
-    }
+    Fault::Late("the committer")
 }
 
 /// Connects once, so that the driver's own words are heard, and looks at the settings.

@@ -81,7 +81,12 @@ impl Db {
     pub(crate) fn settings(&mut self) -> QueryResult<Vec<(&'static str, &'static str, String)>> {
         let wanted: &[_] = match self {
             Self::Pg(_) => &[
-                ("synchronous_commit", "on", "SELECT current_setting('synchronous_commit') AS found"),
+                (
+                    "synchronous_commit",
+                    "on",
+                    "SELECT CASE setting WHEN 'remote_apply' THEN 'on' ELSE setting END AS found \
+                     FROM current_setting('synchronous_commit') AS setting",
+                ),
                 ("server_encoding", "UTF8", "SELECT current_setting('server_encoding') AS found"),
             ],
             Self::Sqlite(_) => &[
@@ -252,22 +257,40 @@ fn pragmas(timeout: Duration, role: Role) -> String {
     )
 }
 
+/// How long a statement waits for a lock at most: others hold them for milliseconds, unless something is wrong; and then
+/// whoever does not need that lock needs the connection. Longer than PostgreSQL waits before it looks for a deadlock
+/// (`deadlock_timeout`, 1 s), which is something to try again.
+const LONGEST_LOCK: Duration = Duration::from_millis(1500);
+
+/// `remote_apply` is more than `on`, and stays.
 fn session_settings(timeout: Duration) -> String {
     let millis = timeout.as_millis().max(1);
+    let lock_millis = millis.min(LONGEST_LOCK.as_millis());
     format!(
-        "SET statement_timeout = {millis}; SET lock_timeout = {millis}; \
-         SET idle_in_transaction_session_timeout = {}; SET synchronous_commit = on; \
+        "SET statement_timeout = {millis}; SET lock_timeout = {lock_millis}; \
+         SET idle_in_transaction_session_timeout = {}; \
+         SELECT set_config('synchronous_commit', 'on', false) \
+         WHERE current_setting('synchronous_commit') <> 'remote_apply'; \
          SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8';",
         millis * 4
     )
 }
 
-/// The URL with bounds on connecting and on a dead network, where it has none of its own.
+/// Bounds on connecting (seconds, for each host of the URL) and on a dead network: what was sent is acknowledged by the
+/// other machine within 3 s, and while we wait for an answer it is asked each second whether it still knows us.
+const BOUNDS: [(&str, &str); 6] = [
+    ("connect_timeout", "2"),
+    ("tcp_user_timeout", "3000"),
+    ("keepalives_idle", "2"),
+    ("keepalives_interval", "1"),
+    ("keepalives_count", "3"),
+    ("application_name", "countersign"),
+];
+
+/// The URL with [`BOUNDS`], where it has none of its own.
 fn bounded(url: &str) -> String {
     let mut bounded = url.to_owned();
-    for (name, value) in
-        [("connect_timeout", "3"), ("tcp_user_timeout", "10000"), ("application_name", "countersign")]
-    {
+    for (name, value) in BOUNDS {
         if !url.contains(&format!("{name}=")) {
             bounded.push(if bounded.contains('?') { '&' } else { '?' });
             bounded.push_str(name);
@@ -290,7 +313,7 @@ mod tests {
     #[test]
     fn keeps_the_bounds_that_a_url_has() {
         let url = bounded("postgres://h/d?connect_timeout=9");
-        assert!(url.contains("connect_timeout=9&tcp_user_timeout=10000"), "{url}");
+        assert!(url.contains("connect_timeout=9&tcp_user_timeout=3000"), "{url}");
         assert_eq!(url.matches("connect_timeout").count(), 1);
     }
 }

@@ -68,11 +68,41 @@ pub(crate) fn on(table: &'static str, operation: &'static str) -> impl FnOnce(Er
             | DatabaseErrorKind::SerializationFailure,
             _,
         ) => Failure::Conflict,
-        // diesel has no kind for a deadlock (SQLSTATE 40P01).
-        Error::DatabaseError(_, info) if info.message().contains("deadlock detected") => Failure::Conflict,
+        Error::DatabaseError(DatabaseErrorKind::Unknown, info)
+            if is_deadlock(info.message(), info.details()) =>
+        {
+            Failure::Conflict
+        }
         error => Failure::Trouble(trouble(table, operation, &error)),
     }
 }
+
+/// Whether this is PostgreSQL's report of a deadlock (SQLSTATE 40P01), which the driver neither has a kind for nor tells
+/// the code of. The message may be in any language (`lc_messages`, which only a superuser may set). But the details
+/// name, in a line for each process of the circle, the lock it waits for, and the names of lock modes are never
+/// translated: `Process 71 waits for ShareLock on transaction 917; blocked by process 72.`
+fn is_deadlock(message: &str, details: Option<&str>) -> bool {
+    if message.contains("deadlock detected") {
+        return true;
+    }
+    let waits = |line: &&str| {
+        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
+        LOCK_MODES.into_iter().any(|mode| words.clone().any(|word| word == mode))
+            && words.by_ref().filter(|word| word.parse::<u32>().is_ok()).count() >= 2
+    };
+    details.is_some_and(|details| details.lines().filter(waits).count() >= 2)
+}
+
+const LOCK_MODES: [&str; 8] = [
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+];
 
 /// Describes a driver's error.
 pub(crate) fn trouble(table: &'static str, operation: &'static str, error: &Error) -> Trouble {
@@ -80,7 +110,10 @@ pub(crate) fn trouble(table: &'static str, operation: &'static str, error: &Erro
         error,
         Error::BrokenTransactionManager
             | Error::DatabaseError(
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                DatabaseErrorKind::ClosedConnection
+                    | DatabaseErrorKind::UnableToSendCommand
+                    // The server has become a standby: another host of the URL may be the one that takes writes.
+                    | DatabaseErrorKind::ReadOnlyTransaction,
                 _
             )
     );
@@ -95,4 +128,33 @@ pub(crate) const fn require(rows: usize) -> Result<()> {
 /// A stored value that must read back.
 pub(crate) fn sound<T>(value: Option<T>, what: &'static str) -> Result<T> {
     value.ok_or_else(|| Failure::Fault(Fault::Inconsistent(what.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_a_deadlock_in_any_language() {
+        let german = "Prozess 71 wartet auf ShareLock-Sperre auf Transaktion 917; blockiert von Prozess 72.\n\
+                      Prozess 72 wartet auf ExclusiveLock-Sperre auf Tupel (0,3) in Relation 16401 der Datenbank 5; \
+                      blockiert von Prozess 71.";
+        let japanese = "プロセス 71 は ShareLock を トランザクション 917 で待機していましたが、プロセス 72 でブロックされました\n\
+                        プロセス 72 は ShareLock を トランザクション 916 で待機していましたが、プロセス 71 でブロックされました";
+        assert!(is_deadlock("deadlock detected", None));
+        assert!(is_deadlock("Verklemmung (Deadlock) entdeckt bei Zeichen 13", Some(german)));
+        assert!(is_deadlock("デッドロックを検出しました", Some(japanese)));
+    }
+
+    #[test]
+    fn takes_nothing_else_for_a_deadlock() {
+        for details in [
+            None,
+            Some("User was holding a relation lock for too long."),
+            Some("Process 71 waits for ShareLock on transaction 917; blocked by process 72."),
+            Some("Failing row contains (1, ShareLock, 2, 3).\nFailing row contains (1, x, 2, 3)."),
+        ] {
+            assert!(!is_deadlock("canceling statement due to lock timeout", details), "{details:?}");
+        }
+    }
 }

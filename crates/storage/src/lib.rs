@@ -28,6 +28,7 @@ mod kept;
 mod link;
 mod lookup;
 mod manager;
+mod pulse;
 mod schema;
 mod system;
 mod table;

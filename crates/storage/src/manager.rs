@@ -1,6 +1,6 @@
 //! The pool's connection manager.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::failure::Trouble;
 use crate::file::OpenFile;
 use crate::health::Health;
 use crate::link::Link;
+use crate::pulse::Pulse;
 
 /// Opens connections of one database.
 pub(crate) struct Connector {
@@ -24,13 +25,29 @@ pub(crate) struct Connector {
     /// Grows when a connection is found lost: every older one is then suspect, and is not handed out again.
     epoch: AtomicU64,
     last_error: Mutex<Option<String>>,
+    /// Whether the last attempt to connect failed.
+    failing: AtomicBool,
+    /// The pulse of what goes over the pool.
+    pub(crate) reads: Pulse,
+    /// The pulse of the committers.
+    pub(crate) commits: Pulse,
 }
 
 impl Connector {
     pub(crate) fn new(target: Target, timeout: Duration, meter: Arc<Meter>) -> Self {
         let file = target.file().map(OpenFile::new);
-        let health = Health::default();
-        Self { target, timeout, meter, health, file, epoch: AtomicU64::new(0), last_error: Mutex::new(None) }
+        Self {
+            target,
+            timeout,
+            meter,
+            health: Health::default(),
+            file,
+            epoch: AtomicU64::new(0),
+            last_error: Mutex::new(None),
+            failing: AtomicBool::new(false),
+            reads: Pulse::new("reads"),
+            commits: Pulse::new("commits"),
+        }
     }
 
     /// Opens one.
@@ -40,7 +57,7 @@ impl Connector {
             self.forget_log();
         }
         let opened = self.open(role);
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = opened.as_ref().err().cloned();
+        self.note(opened.as_ref().err());
         opened.map(|db| Link::new(db, Arc::clone(&self.meter), epoch)).map_err(not_connected)
     }
 
@@ -88,6 +105,22 @@ impl Connector {
         }
     }
 
+    /// Notes how an attempt to connect went, and tells the log of a change: an outage is one line, not one for each
+    /// attempt.
+    fn note(&self, error: Option<&String>) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error.cloned();
+        match (error, self.failing.swap(error.is_some(), Ordering::AcqRel)) {
+            (Some(error), false) => tracing::error!(%error, "the database cannot be reached; trying on"),
+            (None, true) => tracing::info!("the database can be reached again"),
+            _ => {}
+        }
+    }
+
+    /// Whether the last attempt to connect failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
+    }
+
     /// Why the last attempt to connect failed, if it did.
     pub(crate) fn last_error(&self) -> Option<Trouble> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone().map(not_connected)
@@ -130,12 +163,12 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-/// Tells the log of connections that could not be opened.
+/// Tells the log of each connection that could not be opened or was dropped. [`Connector`] tells of the change.
 #[derive(Debug)]
 pub(crate) struct LogErrors;
 
 impl r2d2::HandleError<Trouble> for LogErrors {
     fn handle_error(&self, error: Trouble) {
-        tracing::warn!(error = %error, "a database connection could not be opened or was dropped");
+        tracing::debug!(error = %error, "a database connection could not be opened or was dropped");
     }
 }

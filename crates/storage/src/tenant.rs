@@ -38,11 +38,15 @@ impl TenantStore {
 
     /// Queues the batch and calls `done` after COMMIT has returned or failed, without waiting. `done` is called
     /// exactly once: from the committer's thread, where it must not wait for the committer itself; or at once,
-    /// with [`Fault::Busy`], when the queue is full or the database is shutting down. After any other fault
+    /// with [`Fault::Busy`], when the queue is full or the database is shutting down, or with [`Fault::Storage`] when
+    /// the database is known to be away ([`Database::available`]). After any other fault
     /// nothing was written, unless the database failed while it answered the commit.
     pub fn submit(&self, batch: WriteBatch, done: Box<dyn FnOnce(Result<Applied, Fault>) + Send>) {
         if batch.is_empty() {
             return done(Ok(Applied::Committed));
+        }
+        if let Err(fault) = self.database.takes_batches() {
+            return done(Err(fault));
         }
         self.database.committer().submit(self.tenant, batch, done);
     }

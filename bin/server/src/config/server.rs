@@ -21,6 +21,8 @@ pub struct ServerSection {
     pub body_limit: usize,
     /// Seconds to receive a request's head, and as many for its body.
     pub request_timeout: u64,
+    /// Milliseconds from a request's last byte on in which it is answered.
+    pub answer_timeout_ms: u64,
     /// Seconds that an idle connection is kept.
     pub keep_alive: u64,
     /// Most connections per worker.
@@ -39,6 +41,7 @@ impl Default for ServerSection {
             workers: 0,
             body_limit: 64 * 1024,
             request_timeout: 5,
+            answer_timeout_ms: 3000,
             keep_alive: 15,
             max_connections: 10_000,
             shutdown_timeout: 30,
@@ -52,6 +55,9 @@ impl ServerSection {
         listen_address("server.listen", &self.listen)?;
         if !(1024..=1024 * 1024).contains(&self.body_limit) {
             return Err(ConfigError::value("server.body_limit", "must be between 1024 and 1048576 bytes"));
+        }
+        if self.answer_timeout_ms == 0 {
+            return Err(ConfigError::value("server.answer_timeout_ms", "must be at least 1"));
         }
         if self.max_connections == 0 {
             return Err(ConfigError::value("server.max_connections", "must be at least 1"));

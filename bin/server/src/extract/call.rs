@@ -67,6 +67,7 @@ impl Call {
         lookup: impl FnOnce(&mut TenantStore) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         count(&mut self.told.borrow_mut().reads, statements);
+        self.app.database.available()?;
         let mut store = self.store.clone();
         if self.app.database.is_local() {
             return lane::inline(|| lookup(&mut store))?;

@@ -61,7 +61,7 @@ where
     F: FnOnce(Rc<Call>) -> Fut,
     Fut: Future<Output = Result<Reply, Stop>>,
 {
-    let facts = match tenant(app, http).await {
+    let facts = match in_time(app, tenant(app, http)).await {
         Ok(Some(facts)) => facts,
         Ok(None) => {
             app.metrics.requests.with_label_values(&[route, "unknown_tenant"]).inc();
@@ -77,7 +77,7 @@ where
     let mut response = match read(app, &facts, http, payload, id).await {
         Ok(call) => {
             let call = Rc::new(call);
-            let result = handle(Rc::clone(&call)).await;
+            let result = in_time(app, handle(Rc::clone(&call))).await;
             tell(route, &call, &result);
             respond::answer(result, name.as_str())
         }
@@ -90,6 +90,14 @@ where
     };
     cors::decorate(http, &facts.tenant.settings, &mut response);
     response
+}
+
+/// What `work` comes to, or that it comes too late: nobody waits longer than the configured time, whatever hangs. What
+/// was begun goes on to its end: committed or not, never half.
+async fn in_time<T, E: From<Fault>>(app: &App, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let patience = Duration::from_millis(app.config.raw.server.answer_timeout_ms);
+    let late = |_elapsed| Err(Fault::Late("the database or a lane").into());
+    tokio::time::timeout(patience, work).await.unwrap_or_else(late)
 }
 
 /// The tenant that a path names.
@@ -196,7 +204,7 @@ fn tell(route: &'static str, call: &Call, result: &Result<Reply, Stop>) {
     metrics.statements.with_label_values(&[route, "read"]).observe(f64::from(told.reads));
     metrics.statements.with_label_values(&[route, "write"]).observe(f64::from(told.rows));
     let (tenant, client) = (&call.facts.tenant.name, told.client_id.as_deref().unwrap_or_default());
-    if outcome == "fault" {
+    if matches!(outcome, "fault" | "late") {
         tracing::error!(tenant.name = %tenant, client.id = client, outcome, reason, "request failed");
     } else {
         tracing::info!(tenant.name = %tenant, client.id = client, outcome, reason, "request answered");

@@ -1,6 +1,9 @@
 //! The management listener: `/healthz`, `/readyz`, `/metrics` (DECISIONS 1).
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
+use domain::Fault;
 
 use crate::app::App;
 
@@ -17,18 +20,33 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
-/// The database answers, and takes writes as far as is known; if not, what to do. Nobody but operators asks here.
+/// The database answers, and takes writes as far as is known. Otherwise: why not, and what to do. Nobody but operators
+/// asks here.
 async fn ready(app: web::Data<App>) -> HttpResponse {
     let database = app.database.clone();
-    match app.reads.run(move || database.ping()).await {
-        Ok(Ok(())) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Ok(Err(fault)) | Err(fault) => {
+    let asked = app.reads.run(move || database.ping());
+    let patience = Duration::from_millis(app.config.raw.server.answer_timeout_ms);
+    let answered = tokio::time::timeout(patience, asked).await;
+    match answered
+        .map_err(|_elapsed| Fault::Late("the database"))
+        .and_then(|asked| asked)
+        .and_then(|ping| ping)
+    {
+        Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        Err(fault) => {
             tracing::warn!(fault = %fault, "not ready");
-            HttpResponse::ServiceUnavailable()
-                .content_type("text/plain")
-                .body(format!("the database does not answer or takes no writes: {fault}\n"))
+            HttpResponse::ServiceUnavailable().content_type("text/plain").body(advice(&fault))
         }
     }
+}
+
+/// What an operator should know. The management listener is not for the world.
+fn advice(fault: &Fault) -> String {
+    format!(
+        "not ready: the database does not answer or takes no writes\n{fault}\n\
+         Bring the database, or the way to it (database.url), back to work: docs/bad-days.md says how. \
+         This server tries by itself and needs no restart; until then it answers 503.\n"
+    )
 }
 
 async fn metrics(app: web::Data<App>) -> HttpResponse {

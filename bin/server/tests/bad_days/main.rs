@@ -17,4 +17,6 @@ mod support;
 
 mod crash;
 mod disk;
+mod nodes;
+mod postgresql;
 mod power;

@@ -10,6 +10,7 @@
     reason = "tests read the environment and the clock, and may stop where they stand"
 )]
 
+#[expect(dead_code, reason = "shared with the tests of bad days, which use more of it")]
 mod support;
 
 mod bad_input;

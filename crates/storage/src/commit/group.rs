@@ -1,5 +1,7 @@
 //! One group of batches, one transaction.
 
+use std::time::{Duration, Instant};
+
 use domain::Applied;
 
 use super::Pending;
@@ -7,6 +9,9 @@ use crate::apply;
 use crate::counters::Meter;
 use crate::failure::{Failure, Result, Trouble};
 use crate::link::{Link, nest, transact};
+
+/// What fails after so long has waited for something: a lock, a disk.
+const LONG: Duration = Duration::from_secs(1);
 
 /// What became of each batch of a group, in order.
 pub(super) type Outcomes = Vec<Result<Applied, Trouble>>;
@@ -16,7 +21,9 @@ pub(super) type Outcomes = Vec<Result<Applied, Trouble>>;
 /// The first attempt takes no savepoints. A batch whose very first statement finds its precondition broken has
 /// written nothing and is left out; if one fails later, everything is rolled back and done again, each batch by
 /// itself. An error with `lost` set came before COMMIT was sent: the group can be done again elsewhere.
+#[expect(clippy::disallowed_methods, reason = "how long an attempt took is a duration")]
 pub(super) fn commit(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes, Trouble> {
+    let begun = Instant::now();
     // Where it is another process's turn, nothing was written, and the group can be done later.
     link.begin().map_err(trouble_of)?;
     match together(link, group, merge) {
@@ -28,6 +35,8 @@ pub(super) fn commit(link: &mut Link, group: &[Pending], merge: Merge) -> Result
             link.rollback();
             match failure {
                 Failure::Trouble(trouble) if trouble.lost || link.is_broken() => Err(trouble),
+                // It waited in vain, and so would each of them, one after the other.
+                Failure::Trouble(trouble) if begun.elapsed() >= LONG => Err(final_trouble(trouble)),
                 _ => apart(link, group, merge),
             }
         }

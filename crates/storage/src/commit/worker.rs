@@ -172,7 +172,13 @@ impl Worker {
     fn attempt(&mut self, group: &[Pending]) -> Result<group::Outcomes, Trouble> {
         let merge =
             if self.connector.target.has_single_writer() { Merge::Anything } else { Merge::NothingFailed };
-        let outcomes = group::commit(self.connection()?, group, merge);
+        let connector = Arc::clone(&self.connector);
+        let link = self.connection()?;
+        let beat = connector.commits.beat();
+        let outcomes = group::commit(link, group, merge);
+        if outcomes.as_ref().is_ok_and(|outcomes| outcomes.iter().any(Result::is_ok)) {
+            beat.went_well();
+        }
         if outcomes.as_ref().is_err_and(Trouble::is_not_our_turn) {
             return outcomes;
         }
@@ -198,11 +204,14 @@ impl Worker {
         self.connector.forget_log();
     }
 
-    /// The connection, opened if need be. While a failure to open it is fresh, it is told again.
+    /// The connection, opened if need be. While a failure to open it is fresh, it is told again, unless someone else
+    /// has opened one since.
     fn connection(&mut self) -> Result<&mut Link, Trouble> {
         if self.link.is_none() {
             let next = match &self.pause {
-                Some((until, _, trouble)) if now() < *until => return Err(trouble.clone()),
+                Some((until, _, trouble)) if now() < *until && self.connector.is_failing() => {
+                    return Err(trouble.clone());
+                }
                 Some((_, pause, _)) => pause.saturating_mul(2).min(LONGEST_PAUSE),
                 None => FIRST_PAUSE,
             };

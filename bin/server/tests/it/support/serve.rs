@@ -3,10 +3,12 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
+
+use super::complaints;
 
 /// Runs a command of the real binary in `dir` and gives what it printed.
 #[track_caller]
@@ -24,18 +26,29 @@ pub(crate) struct Node {
     child: Child,
     /// `http://address` of the public listener.
     pub(crate) url: String,
+    /// `http://address` of the management listener.
+    pub(crate) management: String,
+    complaints: Arc<Mutex<String>>,
 }
 
 impl Node {
     /// Serves `config` (in `dir`) on free ports.
     pub(crate) fn start(dir: &Path, config: &str) -> Self {
+        Self::start_with(dir, config, &[])
+    }
+
+    /// The same with variables.
+    pub(crate) fn start_with(dir: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["serve", "--config", config])
             .current_dir(dir)
             .env("COUNTERSIGN__LOG__FILTER", "warn")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let complaints = complaints(&mut child);
         let out = child.stdout.take().unwrap();
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -44,9 +57,25 @@ impl Node {
             }
         });
         let first = lines.recv_timeout(Duration::from_secs(30)).expect("the node listens");
-        let url = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("{first}")).to_owned();
-        lines.recv_timeout(Duration::from_secs(30)).expect("the management listener");
-        Self { child, url }
+        let second = lines.recv_timeout(Duration::from_secs(30)).expect("the management listener");
+        let address =
+            |line: &str| line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        Self { child, url: address(&first), management: address(&second), complaints }
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// What it wrote to stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.complaints.lock().unwrap().clone()
     }
 
     pub(crate) fn acme(&self, endpoint: &str) -> String {

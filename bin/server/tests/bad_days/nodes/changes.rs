@@ -1,0 +1,79 @@
+//! What an administrator changes is obeyed by every node within 2 s (DECISIONS 5.7).
+
+use super::{ACME, Nodes};
+use crate::support::{Ask as _, Said, http, serve::Node};
+
+const SECRET: &str = "acme-m2m-secret-0b7c41d2f98e4a63";
+
+fn ask(node: &Node, secret: &str) -> Said {
+    let request = http().post(node.acme("token")).basic_auth("acme-m2m", Some(secret));
+    request.form(&[("grant_type", "client_credentials")]).said()
+}
+
+/// All nodes know the client, its secret, its policy: that is what they must forget.
+fn warm(nodes: &Nodes) {
+    for node in &nodes.nodes {
+        for _ in 0..2 {
+            assert_eq!(ask(node, SECRET).status, 200);
+        }
+    }
+}
+
+#[test]
+fn a_disabled_client_is_refused_and_an_enabled_one_let_in() {
+    let Some(nodes) = Nodes::start(4, ACME) else { return };
+    warm(&nodes);
+    let name = "client_id = \"acme-m2m\"";
+    nodes.apply(&ACME.replace(name, &format!("{name}\nenabled = false")));
+    nodes.all_obey("refused", |node| ask(node, SECRET).error() == (401, "invalid_client".into()));
+    nodes.apply(&ACME.replace(name, &format!("{name}\nenabled = true")));
+    nodes.all_obey("let in", |node| ask(node, SECRET).status == 200);
+}
+
+#[test]
+fn a_replaced_secret_is_the_only_one_that_works() {
+    let Some(nodes) = Nodes::start(2, ACME) else { return };
+    warm(&nodes);
+    let other = "Another.Pass-5506";
+    nodes.apply(&ACME.replace("\"acme-m2m\"", "\"acme-m2n\""));
+    nodes.apply(&ACME.replace(SECRET, other));
+    nodes.all_obey("the new one works", |node| ask(node, other).status == 200);
+    nodes.all_obey("the old one does not", |node| ask(node, SECRET).status == 401);
+}
+
+#[test]
+fn a_changed_policy_holds_for_every_new_token() {
+    let Some(nodes) = Nodes::start(4, ACME) else { return };
+    warm(&nodes);
+    let lasts = |node: &Node| ask(node, SECRET).json()["expires_in"].as_i64().unwrap();
+    assert_eq!(lasts(&nodes.nodes[0]), 3600);
+    nodes.apply(&ACME.replace("code = \"AT_SYSLOG\"", "code = \"AT_SYSLOG\"\ntotalSeconds = 120"));
+    nodes.all_obey("two minutes", |node| lasts(node) == 120);
+}
+
+#[test]
+fn a_disabled_user_is_refused_and_his_tokens_are_dead_at_once() {
+    let Some(nodes) = Nodes::start(2, ACME) else { return };
+    let log_in = |node: &Node| {
+        let form = [
+            ("grant_type", "password"),
+            ("username", "bob"),
+            ("password", "correct-horse-battery-staple"),
+            ("scope", "openid offline_access"),
+        ];
+        crate::support::acme_legacy(http().post(node.acme("token"))).form(&form).said()
+    };
+    let token = log_in(&nodes.nodes[0]).json();
+    let name = "user_name = \"bob\"";
+    nodes.apply(&ACME.replace(name, &format!("{name}\nstatus = \"disabled\"")));
+    for node in &nodes.nodes {
+        assert_eq!(log_in(node).error(), (400, "invalid_grant".into()));
+        let form =
+            [("grant_type", "refresh_token"), ("refresh_token", token["refresh_token"].as_str().unwrap())];
+        let said = crate::support::acme_legacy(http().post(node.acme("token"))).form(&form).said();
+        assert_eq!(said.error(), (400, "invalid_grant".into()));
+        let form = [("token", token["access_token"].as_str().unwrap())];
+        let active = crate::support::acme_m2m(http().post(node.acme("introspect"))).form(&form).json_ok();
+        assert_eq!(active["active"], false);
+    }
+}

@@ -1,0 +1,64 @@
+//! Another server takes over (docs/bad-days.md has the recipe).
+
+use super::{BOUND, Installation, cluster::Cluster, load::Load, proxy::Proxy};
+
+/// Two servers, both in the URL. Each commit is on both before anyone is told.
+#[test]
+fn nothing_that_was_told_is_lost_when_the_standby_takes_over() {
+    let Some(primary) = Cluster::start() else { return };
+    let standby = primary.standby();
+    primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    primary.sql("ALTER SYSTEM SET synchronous_commit = 'remote_apply'");
+    primary.sql("SELECT pg_reload_conf()");
+    primary.wait_for("SELECT sync_state FROM pg_stat_replication", "sync");
+    let (one, two) = (Proxy::to(&primary.socket()), Proxy::to(&standby.socket()));
+    let installation = Installation::over(&format!(
+        "postgresql://countersign@127.0.0.1:{},127.0.0.1:{}/countersign?target_session_attrs=read-write",
+        one.port, two.port
+    ));
+    let url = installation.node.acme("").trim_end_matches('/').to_owned();
+    let load = Load::start(std::slice::from_ref(&url), 4);
+    primary.wait_for("SELECT count(*) > 40 FROM sessions", "t");
+    // Stricter than what the server would ask for by itself, and left so.
+    let stricter = "SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= flush_lsn";
+    primary.wait_for(stricter, "t");
+    primary.stop("immediate");
+    one.close();
+    installation.tells_of_the_outage();
+    installation.refuses_at_once();
+    standby.promote();
+    installation.recovers();
+    let told = load.stop();
+    assert!(told.refused > 0 && told.slowest < BOUND, "{} refused, {:?}", told.refused, told.slowest);
+    told.is_true_at(&url);
+    // The old one comes back as it was; whoever is connected stays with the new one, and it is not written to.
+    let before = standby.sql("SELECT count(*) FROM sessions");
+    installation.recovers();
+    assert_ne!(standby.sql("SELECT count(*) FROM sessions"), before);
+}
+
+/// A primary that turns into a standby under us closes nothing, but refuses to write.
+#[test]
+fn a_server_that_becomes_read_only_is_left_for_one_that_is_not() {
+    let Some(primary) = Cluster::start() else { return };
+    let standby = primary.standby();
+    let installation = Installation::over(&format!(
+        "postgresql:///countersign?host={},{}&user=countersign&target_session_attrs=read-write",
+        primary.socket_dir(),
+        standby.socket_dir()
+    ));
+    let url = installation.node.acme("").trim_end_matches('/').to_owned();
+    let load = Load::start(std::slice::from_ref(&url), 2);
+    primary.wait_for("SELECT count(*) > 20 FROM sessions", "t");
+    // What has been written is there before it is promoted; after this nothing more is.
+    primary.sql("ALTER SYSTEM SET default_transaction_read_only = on");
+    primary.sql("SELECT pg_reload_conf()");
+    installation.tells_of_the_outage();
+    let written = primary.sql("SELECT pg_current_wal_lsn()");
+    standby.wait_for(&format!("SELECT pg_last_wal_replay_lsn() >= '{written}'"), "t");
+    standby.promote();
+    installation.recovers();
+    let told = load.stop();
+    assert!(told.refused > 0 && told.slowest < BOUND, "{} refused, {:?}", told.refused, told.slowest);
+    told.is_true_at(&url);
+}

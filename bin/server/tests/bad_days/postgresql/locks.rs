@@ -1,0 +1,45 @@
+//! Statements that hang, because someone else holds what they need.
+
+use std::time::Duration;
+
+use super::{BOUND, Installation, cluster::Cluster, load::Load};
+
+#[test]
+fn a_lock_that_is_held_for_long_holds_nobody_up_for_long() {
+    let Some(cluster) = Cluster::start() else { return };
+    let installation = Installation::over(&cluster.url());
+    let url = installation.node.acme("").trim_end_matches('/').to_owned();
+    let load = Load::start(std::slice::from_ref(&url), 4);
+    cluster.wait_for("SELECT count(*) > 20 FROM sessions", "t");
+    let mut holder = cluster.session("holder");
+    // In the order in which the server takes them, or they would be in a deadlock.
+    holder.send("BEGIN; LOCK TABLE refresh_families, sessions, tenants, audit_log IN ACCESS EXCLUSIVE MODE");
+    installation.tells_of_the_outage();
+    installation.refuses_at_once();
+    installation.wait_for_log("the database does not answer");
+    drop(holder);
+    installation.recovers();
+    let told = load.stop();
+    assert!(told.refused > 0 && told.slowest < BOUND, "{} refused, {:?}", told.refused, told.slowest);
+    told.is_true_at(&url);
+}
+
+#[test]
+fn a_lock_on_one_table_leaves_alone_what_does_not_need_it() {
+    let Some(cluster) = Cluster::start() else { return };
+    let installation = Installation::over(&cluster.url());
+    let url = installation.node.acme("").trim_end_matches('/').to_owned();
+    let load = Load::start(std::slice::from_ref(&url), 2);
+    cluster.wait_for("SELECT count(*) > 20 FROM sessions", "t");
+    let mut holder = cluster.session("holder");
+    holder.send("BEGIN; LOCK TABLE refresh_families IN ACCESS EXCLUSIVE MODE");
+    // A refresh waits for it, longer than a request may; machines get their tokens all the same.
+    cluster.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted", "t");
+    let before: u32 = cluster.sql("SELECT count(*) FROM sessions").parse().unwrap();
+    cluster.wait_for(&format!("SELECT count(*) > {} FROM sessions", before + 2), "t");
+    drop(holder);
+    installation.wait_until_ready_is(200, Duration::from_secs(8));
+    let told = load.stop();
+    assert!(told.slowest < BOUND, "{:?}", told.slowest);
+    told.is_true_at(&url);
+}

@@ -1,0 +1,124 @@
+//! PostgreSQL's bad days. Each test has a server of its own to stop, kill and hold up.
+
+mod cluster;
+mod deadlock;
+mod failover;
+mod load;
+mod locks;
+mod network;
+mod proxy;
+mod stops;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::support::{
+    Ask as _, Said, acme_m2m, http,
+    serve::{Node, countersign},
+    wait_for,
+};
+
+/// `server.answer_timeout_ms`, and what a busy machine may add.
+const BOUND: Duration = Duration::from_millis(3000 + 1500);
+
+/// How soon after its return the database must be in use again.
+const RECOVERY: Duration = Duration::from_secs(8);
+
+/// What a refusal may take when the server knows that the database is away.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// An installation over a database, and a node that serves it.
+struct Installation {
+    node: Node,
+    /// Told before anything went wrong.
+    token: String,
+    _dir: TempDir,
+}
+
+impl Installation {
+    fn over(url: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_config(dir.path(), url);
+        countersign(dir.path(), &["init", "--config", "c.toml", "--tenant", "main"]);
+        countersign(dir.path(), &["tenant", "apply", "acme.toml", "--config", "c.toml"]);
+        let node = Node::start_with(dir.path(), "c.toml", &[("COUNTERSIGN__LOG__FILTER", "info")]);
+        let form = [("grant_type", "client_credentials")];
+        let token = acme_m2m(http().post(node.acme("token"))).form(&form).json_ok();
+        Self { node, token: token["access_token"].as_str().unwrap().to_owned(), _dir: dir }
+    }
+
+    fn management(&self, path: &str) -> Said {
+        http().get(format!("{}/{path}", self.node.management)).said()
+    }
+
+    /// Waits until readiness is as wanted, and tells what it said.
+    #[track_caller]
+    fn wait_until_ready_is(&self, wanted: u16, patience: Duration) -> String {
+        let as_wanted = || {
+            let said = self.management("readyz");
+            (said.status == wanted).then_some(said.text)
+        };
+        wait_for(patience, as_wanted).unwrap_or_else(|| panic!("/readyz is not {wanted} after {patience:?}"))
+    }
+
+    /// The process lives, what is remembered is still served, and the operator is told what to do.
+    #[track_caller]
+    fn tells_of_the_outage(&self) {
+        let told = self.wait_until_ready_is(503, BOUND);
+        assert!(told.contains("not ready: the database") && told.contains("docs/bad-days.md"), "{told}");
+        assert_eq!(self.management("healthz").status, 200);
+        assert_eq!(self.management("metrics").status, 200);
+        assert_eq!(http().get(self.node.acme("jwks")).said().status, 200, "from memory");
+    }
+
+    /// A known outage is answered with 503 at once, issuing and reading alike.
+    #[track_caller]
+    fn refuses_at_once(&self) {
+        let ask = http();
+        for _ in 0..10 {
+            for request in [
+                acme_m2m(ask.post(self.node.acme("token"))).form(&[("grant_type", "client_credentials")]),
+                acme_m2m(ask.post(self.node.acme("introspect"))).form(&[("token", &self.token)]),
+            ] {
+                let begun = Instant::now();
+                let said = request.said();
+                let took = begun.elapsed();
+                assert_eq!(said.error(), (503, "temporarily_unavailable".into()), "{}", said.text);
+                assert_eq!(said.header("retry-after"), "1");
+                assert!(took < AT_ONCE, "{took:?}");
+            }
+        }
+    }
+
+    #[track_caller]
+    fn recovers(&self) {
+        self.wait_until_ready_is(200, RECOVERY);
+        let issues = || {
+            let request = acme_m2m(http().post(self.node.acme("token")));
+            (request.form(&[("grant_type", "client_credentials")]).said().status == 200).then_some(())
+        };
+        wait_for(RECOVERY, issues).expect("tokens again");
+    }
+
+    #[track_caller]
+    fn wait_for_log(&self, words: &str) {
+        let told = || self.node.stderr().contains(words).then_some(());
+        wait_for(RECOVERY, told).unwrap_or_else(|| panic!("the log does not say: {words}"));
+    }
+}
+
+fn write_config(dir: &Path, url: &str) {
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://id.example\"\nworkers = 2\n\
+         [management]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{url}\"\nmax_connections = 4\n\
+         [security]\nmaster_key = \"{}\"\nguess_burst = 100000\n\
+         [security.argon2]\nmemory_kib = 512\niterations = 1\n",
+        "ab".repeat(32)
+    );
+    std::fs::write(dir.join("c.toml"), config).unwrap();
+    std::fs::write(dir.join("acme.toml"), include_str!("../../../../../fixtures/demo/acme.toml")).unwrap();
+}
