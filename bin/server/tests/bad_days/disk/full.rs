@@ -73,7 +73,7 @@ fn refuses_and_recovers(begin: impl Fn(&FaultFs), words: &[&str]) {
     for _ in 0..2 {
         let form = [("grant_type", "refresh_token"), ("refresh_token", token_before.as_str())];
         let said = acme_legacy(http().post(demo.acme("token"))).form(&form).json_ok();
-        token_before = said["refresh_token"].as_str().unwrap().to_owned();
+        said["refresh_token"].as_str().unwrap().clone_into(&mut token_before);
     }
     let demo = Demo::start_in(demo.kill(), &BUSY);
     assert_active(&demo, &token);
