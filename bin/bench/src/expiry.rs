@@ -25,10 +25,10 @@ const HELD: f64 = 0.7;
 const BRIEFLY: Duration = Duration::from_millis(3500);
 
 /// Expired tokens that wait when a backlog begins, for each second of a measurement.
-const BACKLOG: u32 = 100_000;
+const BACKLOG: u32 = 50_000;
 
 /// How many tokens of a backlog are surely written in a second: in files, and in PostgreSQL.
-const WRITTEN: [u64; 2] = [25_000, 8000];
+const WRITTEN: [u64; 2] = [10_000, 4000];
 
 /// What is going on meanwhile.
 const SCENES: [&str; 3] = ["nothing expires", "as many expire as are issued", "a backlog is worked off"];
