@@ -10,16 +10,28 @@ use crate::failure::Result;
 use crate::output::line;
 use crate::samples::Samples;
 
-/// Prints the tables (Markdown, so that they can be kept).
+/// Prints a heading (all is Markdown, so that it can be kept).
 ///
 /// # Errors
 /// When standard output is closed.
-pub(crate) fn print(database: &str, samples: Option<&Samples>, chapters: &[Chapter]) -> Result<()> {
-    line(&format!("\n### {database}"))?;
-    if let Some(samples) = samples {
-        rates::print(samples)?;
-    }
-    chapters.iter().try_for_each(Chapter::print)?;
+pub(crate) fn begin(database: &str) -> Result<()> {
+    Ok(line(&format!("\n### {database}"))?)
+}
+
+/// Prints the tables of rates.
+///
+/// # Errors
+/// When standard output is closed.
+pub(crate) fn told(samples: Samples) -> Result<Samples> {
+    rates::print(&samples)?;
+    Ok(samples)
+}
+
+/// Prints what all of it had to show.
+///
+/// # Errors
+/// When standard output is closed.
+pub(crate) fn end(database: &str, samples: Option<&Samples>, chapters: &[Chapter]) -> Result<()> {
     line(&format!("\n| bar, {database} | found | met |\n| --- | ---: | --- |"))?;
     each_bar(samples, chapters, |bar| {
         let met = bar.met.map_or("not measured", |met| if met { "yes" } else { "**no**" });

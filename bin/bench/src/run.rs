@@ -91,15 +91,19 @@ pub(crate) fn run(args: Args) -> Result<()> {
         peers: args.peers.clone(),
         only: args.only.clone(),
     };
-    let samples = if wants(Section::Rates) { Some(rates::run(&context)?) } else { None };
+    report::begin(context.place.name())?;
+    let samples = if wants(Section::Rates) { Some(report::told(rates::run(&context)?)?) } else { None };
     let mut chapters: Vec<Chapter> = Vec::new();
     for (section, measure) in SECTIONS {
         if wants(section) {
             output::progress(&format!("{}: {section:?}", context.place.name()).to_lowercase());
-            chapters.push(measure(&context)?);
+            let chapter = measure(&context)?;
+            // At once, lest it be lost when a later one fails.
+            chapter.print()?;
+            chapters.push(chapter);
         }
     }
-    report::print(context.place.name(), samples.as_ref(), &chapters)?;
+    report::end(context.place.name(), samples.as_ref(), &chapters)?;
     if let Some(path) = &args.json {
         let json = report::json(context.place.name(), samples.as_ref(), &chapters, &settings);
         std::fs::write(path, format!("{json:#}\n"))?;

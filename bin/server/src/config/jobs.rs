@@ -24,7 +24,7 @@ impl Default for JobsSection {
     fn default() -> Self {
         Self {
             expiry_interval_ms: 1000,
-            expiry_batch: 500,
+            expiry_batch: 100,
             audit_retention_months: 13,
             revision_interval_ms: 1000,
             key_interval: 60,

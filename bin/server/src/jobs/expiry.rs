@@ -3,19 +3,39 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::Timestamp;
+use tokio::time::Instant;
 
 use crate::app::App;
 
-/// Expires for ever: at once again while something is left over, else after the interval.
+/// How long a backlog may be worked off gently, at a fifth of the time.
+const GENTLY: Duration = Duration::from_mins(1);
+/// How long then at half of the time, before nothing is more urgent than disk that grows.
+const FIRMLY: Duration = Duration::from_mins(5);
+/// A moment for those who wait to commit, however short a batch was.
+const BREATH: Duration = Duration::from_millis(2);
+
+/// Expires for ever: while something is left over in batches with pauses between them, else after the interval.
+#[expect(clippy::disallowed_methods, reason = "a background job makes way for requests")]
 pub(super) async fn run(app: Arc<App>) {
     let jobs = &app.config.raw.jobs;
     let mut ticker = super::ticker(Duration::from_millis(jobs.expiry_interval_ms));
     loop {
         ticker.tick().await;
+        let start = Instant::now();
+        let mut before = start;
         while pass(&app).await {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(pause(before.elapsed(), start.elapsed())).await;
+            before = Instant::now();
         }
     }
+}
+
+/// How long to pause after a batch that took `took`, when there has been something left over for `busy`. A batch
+/// makes every commit wait, so it gets a share of the time only. What it took has the wait for the committer in it:
+/// the more others there are, the more it makes way.
+fn pause(took: Duration, busy: Duration) -> Duration {
+    let times = if busy < GENTLY { 4 } else { u32::from(busy < FIRMLY) };
+    took.saturating_mul(times).max(BREATH)
 }
 
 /// One batch; whether more is left.
@@ -61,6 +81,15 @@ fn segment(now: Timestamp, months: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_gets_a_fifth_of_the_time_and_more_when_a_backlog_does_not_end() {
+        let took = Duration::from_millis(10);
+        assert_eq!(pause(took, Duration::ZERO), Duration::from_millis(40));
+        assert_eq!(pause(took, GENTLY), took);
+        assert_eq!(pause(took, FIRMLY), BREATH);
+        assert_eq!(pause(Duration::ZERO, Duration::ZERO), BREATH);
+    }
 
     #[test]
     fn months_are_counted_over_the_turn_of_the_year() {
