@@ -14,6 +14,9 @@ use crate::{
     clock::Clock,
     config::Config,
     facts::{Facts, TenantFacts},
+    gate::Gate,
+    hashing::{HashBounds, Hashing},
+    jobs::Removing,
     lane::Lane,
     metrics::Metrics,
     proven::ProvenSecrets,
@@ -52,7 +55,11 @@ pub struct App {
     /// Where reads happen.
     pub reads: Lane,
     /// Where slow hashes happen.
-    pub hashing: Lane,
+    pub hashing: Hashing,
+    /// Who waits for a commit.
+    pub commits: Gate,
+    /// Whether what has expired may be removed.
+    pub removing: Removing,
     /// What is measured.
     pub metrics: Metrics,
 }
@@ -85,6 +92,9 @@ impl App {
         let threads = if security.hash_threads == 0 { cores } else { security.hash_threads };
         let patience = Duration::from_millis(config.raw.database.acquire_timeout_ms);
         let readers = config.raw.database.max_connections as usize;
+        let max_wait = Duration::from_millis(config.raw.server.max_wait_ms);
+        let bounds =
+            HashBounds { threads, queue: threads.saturating_mul(security.hash_queue), patience: max_wait };
         let env = Env { now: setup.clock.now(), entropy: setup.entropy.as_ref() };
         Ok(Self {
             proven: ProvenSecrets::new(security.proven_secret_seconds, &env)?,
@@ -93,15 +103,11 @@ impl App {
                 security.guess_burst.saturating_mul(SOURCE_SHARE),
                 security.guesses_per_minute.saturating_mul(SOURCE_SHARE),
             ),
-            reads: Lane::new("reads", readers, 4096, patience, metrics.lane("reads")),
-            hashing: Lane::new(
-                "hashing",
-                threads,
-                threads.saturating_mul(security.hash_queue),
-                Duration::from_secs(2),
-                metrics.lane("hashing"),
-            ),
+            reads: Lane::new("reads", readers, 4096, patience, max_wait, metrics.lane("reads")),
+            hashing: Hashing::start(bounds, metrics.lane("hashing"))?,
+            commits: Gate::new(max_wait * 3 / 4),
             facts: Facts::default(),
+            removing: Removing::default(),
             sealer: AesSealer,
             public_url,
             clock: setup.clock,
@@ -152,6 +158,7 @@ impl App {
     /// # Errors
     /// Those of storage.
     pub async fn commit(&self, store: &TenantStore, batch: WriteBatch) -> Result<Applied, Fault> {
+        let _waiting = self.commits.enter();
         let (sender, receiver) = tokio::sync::oneshot::channel();
         store.submit(
             batch,

@@ -9,6 +9,8 @@ use std::{
 use domain::Fault;
 use tokio::sync::Semaphore;
 
+use crate::gate::Gate;
+
 /// A bounded number of blocking jobs at a time, with a bounded wait in front.
 #[derive(Clone, Debug)]
 pub struct Lane {
@@ -16,20 +18,29 @@ pub struct Lane {
     permits: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     patience: Duration,
+    gate: Arc<Gate>,
     wait: prometheus::Histogram,
 }
 
 impl Lane {
-    /// A lane for `width` jobs, with at most `queue` more waiting for at most `patience`. `wait` observes seconds.
+    /// A lane for `width` jobs, with at most `queue` more waiting for at most `patience`. It has room as long as they
+    /// wait for no longer than `max_wait`. `wait` observes seconds.
     pub fn new(
         name: &'static str,
         width: usize,
         queue: usize,
         patience: Duration,
+        max_wait: Duration,
         wait: prometheus::Histogram,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(width));
-        Self { name, permits, waiting: Arc::new(Semaphore::new(width.saturating_add(queue))), patience, wait }
+        let waiting = Arc::new(Semaphore::new(width.saturating_add(queue)));
+        Self { name, permits, waiting, patience, gate: Arc::new(Gate::new(max_wait * 3 / 4)), wait }
+    }
+
+    /// Whether one more may come. To be asked at the door; who is inside is served.
+    pub fn has_room(&self) -> bool {
+        self.gate.has_room()
     }
 
     /// Runs `job` on a blocking thread. It runs to its end even when the caller goes away: the permit moves in.
@@ -42,7 +53,9 @@ impl Lane {
             return Err(Fault::Busy(self.name));
         };
         let timer = self.wait.start_timer();
+        let waiting = self.gate.enter();
         let permit = tokio::time::timeout(self.patience, Arc::clone(&self.permits).acquire_owned()).await;
+        drop(waiting);
         timer.observe_duration();
         let Ok(Ok(permit)) = permit else {
             return Err(Fault::Busy(self.name));

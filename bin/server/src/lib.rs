@@ -1,17 +1,23 @@
 //! The Countersign server: HTTP and process concerns around the pure engines.
 
+pub mod admission;
 pub mod app;
 pub mod bucket;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connection;
 pub mod cors;
+pub mod descriptors;
 pub mod extract;
 pub mod facts;
 pub mod flow;
+pub mod gate;
+pub mod hashing;
 pub mod jobs;
 pub mod keyring;
 pub mod lane;
+pub mod listener;
 pub mod metrics;
 pub mod operator;
 pub mod proven;

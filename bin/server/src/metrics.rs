@@ -21,6 +21,10 @@ pub struct Metrics {
     pub cache: IntCounterVec,
     /// `countersign_expired_rows_total{table}`
     pub expired: IntCounterVec,
+    /// `countersign_clock_steps_total{what}`
+    pub clock_steps: IntCounterVec,
+    /// `countersign_shed_total{why}`
+    pub shed: IntCounterVec,
     /// `countersign_commit_batch_size`
     pub commit_size: Histogram,
     /// `countersign_storage{what}`: storage's own counters, copied when scraped.
@@ -68,6 +72,12 @@ impl Metrics {
                 "Rows removed because they expired.",
                 &["table"],
             )?,
+            clock_steps: counter(
+                "countersign_clock_steps_total",
+                "Steps of the machine's clock: stepped, returned, followed.",
+                &["what"],
+            )?,
+            shed: counter("countersign_shed_total", "Requests refused unread under overload.", &["why"])?,
             commit_size: Histogram::with_opts(
                 HistogramOpts::new("countersign_commit_batch_size", "Batches in a committed transaction.")
                     .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
@@ -92,6 +102,8 @@ impl Metrics {
             Box::new(self.lane_wait.clone()),
             Box::new(self.cache.clone()),
             Box::new(self.expired.clone()),
+            Box::new(self.clock_steps.clone()),
+            Box::new(self.shed.clone()),
             Box::new(self.commit_size.clone()),
             Box::new(self.storage.clone()),
         ]

@@ -3,7 +3,6 @@
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
-    time::Duration,
 };
 
 use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
@@ -11,9 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     app::{App, BuildError},
-    config::{Config, ServerSection},
-    extract::request_id,
-    jobs, routes,
+    config::Config,
+    jobs, listener, routes,
     setup::Setup,
 };
 
@@ -76,7 +74,8 @@ impl Bound {
     ) -> Result<(), ServeError> {
         let section = config.raw.server.clone();
         let app = Arc::new(App::build(config, setup.clone(), public_url)?);
-        let public = public(self.public, &section, &app)?;
+        let (stop, stopping) = tokio::sync::watch::channel(false);
+        let public = listener::public(self.public, &section, &app, &stopping)?;
         let management = management(self.management, &app)?;
         let (public_handle, management_handle) = (public.handle(), management.handle());
         let (public, management) = (actix_web::rt::spawn(public), actix_web::rt::spawn(management));
@@ -84,6 +83,7 @@ impl Bound {
         started();
         stop_signal().await?;
         tracing::info!("stopping: finishing the requests in flight");
+        stop.send_replace(true);
         public_handle.stop(true).await;
         jobs.iter().for_each(actix_web::rt::task::JoinHandle::abort);
         management_handle.stop(false).await;
@@ -113,30 +113,11 @@ async fn stop_signal() -> std::io::Result<()> {
     Ok(())
 }
 
-fn public(listener: TcpListener, section: &ServerSection, app: &Arc<App>) -> std::io::Result<Server> {
-    let data = web::Data::from(Arc::clone(app));
-    let workers = match section.workers {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        workers => workers,
-    };
-    let server = HttpServer::new(move || {
-        let naming = actix_web::middleware::from_fn(request_id::middleware);
-        ActixApp::new().app_data(data.clone()).wrap(naming).configure(routes::public)
-    })
-    .workers(workers)
-    .max_connections(section.max_connections)
-    .client_request_timeout(Duration::from_secs(section.request_timeout))
-    .client_disconnect_timeout(Duration::from_secs(2))
-    .keep_alive(Duration::from_secs(section.keep_alive))
-    .shutdown_timeout(section.shutdown_timeout)
-    .disable_signals()
-    .listen(listener)?;
-    Ok(server.run())
-}
-
 fn management(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Server> {
     let data = web::Data::from(Arc::clone(app));
     let server =
         HttpServer::new(move || ActixApp::new().app_data(data.clone()).configure(routes::management::routes));
-    Ok(server.workers(1).shutdown_timeout(1).disable_signals().listen(listener)?.run())
+    // Health is asked by few.
+    let server = server.workers(1).max_connections(256);
+    Ok(server.shutdown_timeout(1).disable_signals().listen(listener)?.run())
 }

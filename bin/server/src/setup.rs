@@ -89,7 +89,7 @@ impl Setup {
                 Argon2Hasher::new(params).map_err(|error| SetupError::Argon2(error.to_string()))?,
             ),
             entropy: Arc::new(OsEntropy),
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SystemClock::default()),
         })
     }
 

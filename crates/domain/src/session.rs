@@ -49,9 +49,13 @@ pub struct Session {
 impl Session {
     /// Whether it lives at `now`: before its total limit, and before its inactivity limit, which runs from the
     /// last *written* activity plus [`TOUCH_INTERVAL`], never earlier (DECISIONS 3.2).
+    ///
+    /// One that was opened further in the future than it is to live was opened by a clock that was wrong: it does not
+    /// wait for its day.
     pub fn is_live(&self, now: Timestamp) -> bool {
+        let unborn = self.issued_at.since(now) > self.expires_at.since(self.issued_at);
         let idle = |limit| self.touched_at.plus(TOUCH_INTERVAL).plus(limit).has_passed(now);
-        !self.expires_at.has_passed(now) && !self.inactivity.is_some_and(idle)
+        !unborn && !self.expires_at.has_passed(now) && !self.inactivity.is_some_and(idle)
     }
 
     /// Whether activity at `now` is worth a write: the session has an inactivity limit and the last written

@@ -78,7 +78,9 @@ impl RawConfig {
         let variables = config::Environment::with_prefix("COUNTERSIGN")
             .prefix_separator("__")
             .separator("__")
-            .try_parsing(true);
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("server.trusted_proxies");
         Self::built(builder.add_source(variables))
     }
 

@@ -19,7 +19,7 @@ pub struct SecuritySection {
     pub master_key_file: Option<PathBuf>,
     /// Threads that hash passwords; 0: one per core.
     pub hash_threads: usize,
-    /// Hash requests that may wait, per thread.
+    /// Hash requests of one tenant that may wait, per thread; fewer where they would wait for too long.
     pub hash_queue: usize,
     /// Guesses in a row that one source × authenticator may make before 429.
     pub guess_burst: u32,

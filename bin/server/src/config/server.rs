@@ -25,8 +25,12 @@ pub struct ServerSection {
     pub answer_timeout_ms: u64,
     /// Seconds that an idle connection is kept.
     pub keep_alive: u64,
-    /// Most connections per worker.
+    /// Most connections, shared evenly by the workers.
     pub max_connections: usize,
+    /// Milliseconds that a request may wait for its turn before it is refused with 503.
+    pub max_wait_ms: u64,
+    /// Seconds that a step of the machine's clock has to stand before it is followed.
+    pub clock_patience: i64,
     /// Seconds that requests in flight have to finish on SIGTERM.
     pub shutdown_timeout: u64,
     /// Networks (CIDR) of the proxies in front, whose `X-Forwarded-For` is believed; empty: nobody's is.
@@ -43,7 +47,9 @@ impl Default for ServerSection {
             request_timeout: 5,
             answer_timeout_ms: 3000,
             keep_alive: 15,
-            max_connections: 10_000,
+            max_connections: 12_000,
+            max_wait_ms: 100,
+            clock_patience: 300,
             shutdown_timeout: 30,
             trusted_proxies: Vec::new(),
         }
@@ -51,6 +57,14 @@ impl Default for ServerSection {
 }
 
 impl ServerSection {
+    /// Worker threads, counted.
+    pub fn worker_threads(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            workers => workers,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<Option<String>, ConfigError> {
         listen_address("server.listen", &self.listen)?;
         if !(1024..=1024 * 1024).contains(&self.body_limit) {
@@ -61,6 +75,18 @@ impl ServerSection {
         }
         if self.max_connections == 0 {
             return Err(ConfigError::value("server.max_connections", "must be at least 1"));
+        }
+        if !(10..=10_000).contains(&self.max_wait_ms) {
+            return Err(ConfigError::value(
+                "server.max_wait_ms",
+                "must be between 10 and 10000 milliseconds",
+            ));
+        }
+        if self.request_timeout == 0 {
+            return Err(ConfigError::value("server.request_timeout", "must be at least 1"));
+        }
+        if !(0..=86_400).contains(&self.clock_patience) {
+            return Err(ConfigError::value("server.clock_patience", "must be between 0 and 86400 seconds"));
         }
         self.public_url.as_deref().map(public_url).transpose()
     }

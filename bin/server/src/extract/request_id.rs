@@ -13,7 +13,7 @@ use actix_web::{
 };
 use domain::{Fault, RequestId, port::Entropy};
 
-use crate::{app::App, respond};
+use crate::{admission, app::App, connection, respond};
 
 /// The header's name.
 pub const HEADER: &str = "x-correlation-id";
@@ -51,7 +51,17 @@ pub async fn middleware(
     };
     let value = HeaderValue::from_str(id.as_str());
     request.extensions_mut().insert(id);
-    let mut response = next.call(request).await?.map_into_boxed_body();
+    let connection = connection::Request::begin(&request);
+    if connection.as_ref().is_some_and(connection::Request::is_pushing) {
+        admission::let_others().await;
+    }
+    let late = connection.as_ref().is_some_and(|connection| connection.worker().is_late());
+    let mut response = if late {
+        admission::refuse(request, "late").await
+    } else {
+        next.call(request).await?.map_into_boxed_body()
+    };
+    drop(connection);
     if let Ok(value) = value {
         response.headers_mut().insert(HeaderName::from_static(HEADER), value);
     }

@@ -176,14 +176,17 @@ async fn chosen(
             &call.env(),
         )?);
     }
-    let failures = failures(call, id).await?;
     if memory == Memory::ProvenReadLock {
+        let failures = failures(call, id).await?;
         let step =
             client_auth::proven_before(presented, &facts(call, stored.as_deref(), failures), &call.env())?;
         remember(call, key, secret, &step);
         return Ok(step);
     }
+    // What is refused here costs no read.
     spend(call, id, scheme)?;
+    call.app.hashing.room(call.facts.tenant.id)?;
+    let failures = failures(call, id).await?;
     slow(call, presented, stored, failures, (key, secret)).await
 }
 
@@ -197,7 +200,7 @@ async fn failures(call: &Call, id: &ClientId) -> Result<Option<SourceFailures>, 
 fn spend(call: &Call, id: &ClientId, scheme: Scheme) -> Result<(), Stop> {
     let source = call.source.lock_unit().to_string();
     let key = BucketKey::new(call.facts.tenant.id, &["client", &source, id.as_str()]);
-    let one = call.app.buckets.take(key, call.now);
+    let one = call.app.buckets.take(key, call.app.clock.steady());
     one.and_then(|()| whole_source(call)).map_err(|wait| Stop::Refused(too_many(wait), scheme))
 }
 
@@ -207,7 +210,9 @@ fn spend(call: &Call, id: &ClientId, scheme: Scheme) -> Result<(), Stop> {
 /// Seconds to wait.
 pub fn whole_source(call: &Call) -> Result<(), i64> {
     let source = call.source.lock_unit().to_string();
-    call.app.source_buckets.take(BucketKey::new(call.facts.tenant.id, &["source", &source]), call.now)
+    call.app
+        .source_buckets
+        .take(BucketKey::new(call.facts.tenant.id, &["source", &source]), call.app.clock.steady())
 }
 
 /// 429 with `Retry-After` (DECISIONS 4.6).

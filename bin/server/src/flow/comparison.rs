@@ -48,5 +48,5 @@ async fn compare(call: &Call, secret: &Secret, hash: Option<PasswordHash>) -> Re
         let rehash = (verified.matches && verified.outdated).then(|| hasher.hash(&secret)).transpose()?;
         Ok((verified, rehash))
     };
-    call.app.hashing.run(job).await?
+    call.app.hashing.run(call.facts.tenant.id, job).await?
 }

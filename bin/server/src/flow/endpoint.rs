@@ -13,8 +13,9 @@ use oidc_core::Params;
 use tracing::Instrument as _;
 
 use crate::{
+    admission,
     app::App,
-    cors,
+    connection, cors,
     extract::{Call, call, params, request_id},
     facts::TenantFacts,
     respond::{self, Reply, Stop},
@@ -38,6 +39,9 @@ where
             "The server is not wired",
         );
     };
+    if let Some(why) = admission::full(&app, route) {
+        return admission::refused(&app, why).await;
+    }
     let timer = app.metrics.seconds.with_label_values(&[route]).start_timer();
     let id = match request_id::given(&http) {
         Ok(id) => id,
@@ -175,6 +179,7 @@ async fn read(
     id: RequestId,
 ) -> Result<Call, Unread> {
     let body = body(app, payload).await?;
+    connection::body_read(http);
     let text = |name| http.headers().get(name).and_then(|value| value.to_str().ok());
     let sources =
         params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };

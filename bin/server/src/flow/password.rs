@@ -41,6 +41,7 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
     let channel = password::channel(grant.client.client(), grant.request, policy, settings, &grant.profile)?;
     let policy = policy.ok_or(Fault::Invariant("channel() refuses without a policy"))?;
     spend(call, &grant, &code)?;
+    call.app.hashing.room(call.facts.tenant.id)?;
     let mut comparison = Comparison::default();
     for _ in 0..ROUNDS {
         let (user, authenticator) = lookup(call, grant.username, &code).await?;
@@ -74,7 +75,11 @@ fn spend(call: &Call, grant: &Password<'_>, code: &PolicyCode) -> Result<(), Sto
         if grant.client.is_public() { source.as_str() } else { grant.client.client().client_id.as_str() };
     let key = BucketKey::new(call.facts.tenant.id, &["user", by, grant.username, code.as_str()]);
     let whole = |()| if grant.client.is_public() { client::whole_source(call) } else { Ok(()) };
-    call.app.buckets.take(key, call.now).and_then(whole).map_err(|wait| client::too_many(wait).into())
+    call.app
+        .buckets
+        .take(key, call.app.clock.steady())
+        .and_then(whole)
+        .map_err(|wait| client::too_many(wait).into())
 }
 
 type Found = (Option<User>, Option<Authenticator>);

@@ -40,6 +40,9 @@ fn pause(took: Duration, busy: Duration) -> Duration {
 
 /// One batch; whether more is left.
 async fn pass(app: &Arc<App>) -> bool {
+    if !app.removing.is_on(app.clock.steady()) {
+        return false;
+    }
     let (database, now, batch) = (app.database.clone(), app.clock.now(), app.config.raw.jobs.expiry_batch);
     let before = segment(now, app.config.raw.jobs.audit_retention_months);
     let job = move || {

@@ -1,8 +1,10 @@
 //! What runs by itself while the server serves.
 
+mod clock;
 mod database;
 mod expiry;
 mod keys;
+mod removing;
 mod revisions;
 
 use std::{sync::Arc, time::Duration};
@@ -12,11 +14,14 @@ use tokio::time::MissedTickBehavior;
 
 use crate::{app::App, setup::Setup};
 
+pub use removing::Removing;
+
 /// Starts all jobs on the current actix system. They end with it.
 pub fn start(app: &Arc<App>, setup: &Setup) -> Vec<rt::task::JoinHandle<()>> {
     vec![
         rt::spawn(database::run(Arc::clone(app))),
         rt::spawn(revisions::run(Arc::clone(app))),
+        rt::spawn(clock::run(Arc::clone(app))),
         rt::spawn(expiry::run(Arc::clone(app))),
         rt::spawn(keys::run(Arc::clone(app), setup.clone())),
     ]

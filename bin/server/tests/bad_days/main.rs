@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "tests read the environment and the clock, and may stop where they stand"
 )]
@@ -14,8 +15,15 @@
 #[allow(clippy::allow_attributes, reason = "what is unused changes with every test")]
 mod support;
 
+mod bystander;
+mod crowd;
+
+mod clock;
+mod connections;
 mod crash;
 mod disk;
+mod flood;
 mod nodes;
+mod overload;
 mod postgresql;
 mod power;

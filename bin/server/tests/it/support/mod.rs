@@ -7,6 +7,7 @@ pub(crate) mod serve;
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::IpAddr,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, mpsc},
     time::Duration,
@@ -40,10 +41,24 @@ impl Demo {
 
     /// Starts over existing data, with variables.
     pub(crate) fn start_in(data: TempDir, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        let mut demo = Self::start_under(&[], data.path(), variables);
+        demo.data = data;
+        demo
+    }
+
+    /// Starts under a command that runs what it is given, over data that is not the demo's to remove.
+    pub(crate) fn start_under(command: &[&str], data: &Path, variables: &[(&str, &str)]) -> Self {
+        // Another build of it, for figures.
+        let binary = std::env::var("COUNTERSIGN_TEST_BINARY");
+        let binary = binary.as_deref().unwrap_or(env!("CARGO_BIN_EXE_countersign"));
+        let whole = [command, &[binary]].concat();
+        let mut child = Command::new(whole[0])
+            .args(&whole[1..])
             .args(["demo", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data.path())
+            .arg(data)
             .env("COUNTERSIGN__LOG__FILTER", "warn")
+            // A busy machine must not make a test fail that is about something else.
+            .env("COUNTERSIGN__SERVER__MAX_WAIT_MS", "10000")
             // Tests hash often; the cost is what they measure least.
             .env("COUNTERSIGN__SECURITY__ARGON2__MEMORY_KIB", "512")
             .env("COUNTERSIGN__SECURITY__ARGON2__ITERATIONS", "1")
@@ -59,7 +74,14 @@ impl Demo {
         let addresses: Vec<String> =
             printed.iter().filter_map(|line| line.strip_prefix("listening on ")).map(str::to_owned).collect();
         assert_eq!(addresses.len(), 2, "two addresses in {printed:?}");
-        Self { url: addresses[0].clone(), management: addresses[1].clone(), child, printed, data, complaints }
+        Self {
+            url: addresses[0].clone(),
+            management: addresses[1].clone(),
+            child,
+            printed,
+            data: tempfile::tempdir().unwrap(),
+            complaints,
+        }
     }
 
     /// The process id.

@@ -1,0 +1,173 @@
+//! Connections of the public listener, watched by their worker: none is held by a peer that does not go on
+//! (docs/bad-days.md, "Hostile connections").
+//!
+//! The HTTP library bounds the first head of a connection and the time between two requests. What it leaves open is
+//! here: a later head that never ends, an answer that nobody takes, the rest of a body that nobody reads, and room for
+//! newcomers. And it parses ahead whatever comes, seven thousand small requests at a time: while one is answered, no
+//! more is read than its body.
+
+mod stream;
+mod worker;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    task::{Context, Waker},
+};
+
+use actix_web::{HttpRequest, dev::ServiceRequest, http::header};
+
+pub use stream::Watched;
+pub use worker::{Bounds, Worker};
+
+/// Requests of one connection that are begun within a beat before others have a turn.
+const TURN: u32 = 8;
+
+/// What a connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing has come since the last answer, or at all.
+    Idle,
+    /// Bytes have come that make no request yet, or are still to come of a body that was refused.
+    Reading,
+    /// A request is being answered.
+    Busy,
+}
+
+/// A connection's state, shared by its stream, its requests and its worker. All of one thread.
+#[derive(Debug)]
+pub struct State {
+    worker: Rc<Worker>,
+    requests: Cell<u32>,
+    /// The beat at which a request last began, and how many did in it.
+    begun: Cell<(u64, u32)>,
+    /// Whether a request in progress has a body that is still being read.
+    body: Cell<bool>,
+    phase: Cell<Phase>,
+    /// The worker's beat at which the phase began.
+    since: Cell<u64>,
+    /// The beat at which writing stalled.
+    stalled: Cell<Option<u64>>,
+    /// Bytes read since the dispatcher was last told that there is no more.
+    read: Cell<usize>,
+    /// Whether it was told so although there is.
+    withheld: Cell<bool>,
+    doomed: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl State {
+    fn new(worker: Rc<Worker>) -> Self {
+        Self {
+            requests: Cell::new(0),
+            begun: Cell::new((0, 0)),
+            body: Cell::new(false),
+            phase: Cell::new(Phase::Idle),
+            since: Cell::new(worker.beat()),
+            stalled: Cell::new(None),
+            read: Cell::new(0),
+            withheld: Cell::new(false),
+            doomed: Cell::new(false),
+            waker: RefCell::new(None),
+            worker,
+        }
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.since.set(self.worker.beat());
+    }
+
+    /// Whether the dispatcher may have more bytes now.
+    fn may_read(&self) -> bool {
+        let busy = self.phase.get() == Phase::Busy && !self.body.get();
+        !busy && self.stalled.get().is_none()
+    }
+
+    fn received(&self, bytes: usize) {
+        self.read.set(self.read.get().saturating_add(bytes));
+        if bytes > 0 && self.phase.get() == Phase::Idle {
+            self.enter(Phase::Reading);
+        }
+    }
+
+    fn sent(&self, stalled: bool) {
+        let since = self.stalled.get();
+        self.stalled.set(stalled.then(|| since.unwrap_or_else(|| self.worker.beat())));
+    }
+
+    /// Remembers whom to wake when the connection is to end.
+    fn wake_later(&self, context: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        match waker.as_mut() {
+            Some(known) => known.clone_from(context.waker()),
+            None => *waker = Some(context.waker().clone()),
+        }
+    }
+
+    /// Ends the connection: its stream fails from now on.
+    fn doom(&self) {
+        self.doomed.set(true);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A request in progress on a connection; over when dropped.
+#[derive(Debug)]
+pub struct Request(Rc<State>);
+
+impl Request {
+    /// Notes that a request's head has come. `None` where nobody watches the connection.
+    pub fn begin(request: &ServiceRequest) -> Option<Self> {
+        let state = Rc::clone(request.conn_data::<Rc<State>>()?);
+        state.requests.set(state.requests.get().saturating_add(1));
+        state.enter(Phase::Busy);
+        let headers = request.headers();
+        state.body.set(
+            headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING),
+        );
+        Some(Self(state))
+    }
+
+    /// Whether its connection has begun so many within a beat that others should have a turn in between. What is
+    /// pipelined would be answered all at once otherwise.
+    pub fn is_pushing(&self) -> bool {
+        let (beat, begun) = self.0.begun.get();
+        let now = self.0.worker.beat();
+        let begun = if beat == now { begun.saturating_add(1) } else { 1 };
+        self.0.begun.set((now, begun));
+        begun > TURN
+    }
+
+    /// The worker that answers it.
+    pub fn worker(&self) -> &Worker {
+        &self.0.worker
+    }
+}
+
+/// Notes that the body of a request has been read to its end.
+pub fn body_read(request: &HttpRequest) {
+    if let Some(state) = request.conn_data::<Rc<State>>() {
+        state.body.set(false);
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let left = self.0.requests.get().saturating_sub(1);
+        self.0.requests.set(left);
+        if left == 0 {
+            // What is left of a body comes next.
+            self.0.enter(if self.0.body.replace(false) { Phase::Reading } else { Phase::Idle });
+            if self.0.withheld.replace(false) {
+                self.0.wake();
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Where slow hashes happen: threads of their own, a fair turn for each tenant, and a short queue
+//! (docs/decisions/0018).
+
+mod queue;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::{Fault, TenantId};
+
+use queue::{Job, Shared};
+
+/// How nice hashing threads are to the others. At 8 they get about a seventh of a core that others want whole: a flood
+/// of guesses must not take a fifth of what correct clients get.
+const NICE: i32 = 8;
+
+/// The name of the lane in metrics and faults.
+const NAME: &str = "hashing";
+
+/// What the hashing threads may take.
+#[derive(Clone, Copy, Debug)]
+pub struct HashBounds {
+    /// Threads.
+    pub threads: usize,
+    /// Hashes of one tenant that may wait.
+    pub queue: usize,
+    /// How long a hash may wait. One that is expected to wait for longer is refused at once.
+    pub patience: Duration,
+}
+
+/// The hashing threads. They end when it is dropped.
+#[derive(Debug)]
+pub struct Hashing(Arc<Shared>);
+
+impl Hashing {
+    /// Starts the threads. `wait` observes seconds.
+    ///
+    /// # Errors
+    /// [`Fault::Crashed`] when the system gives no thread.
+    pub fn start(bounds: HashBounds, wait: prometheus::Histogram) -> Result<Self, Fault> {
+        let shared = Arc::new(Shared::new(bounds, wait));
+        for _ in 0..bounds.threads {
+            let mine = Arc::clone(&shared);
+            let thread = std::thread::Builder::new().name(NAME.to_owned());
+            thread.spawn(move || work(&mine)).map_err(|error| {
+                tracing::error!(%error, "a hashing thread could not be started");
+                Fault::Crashed
+            })?;
+        }
+        Ok(Self(shared))
+    }
+
+    /// Whether a hash for `tenant` would be taken now. Asked before anything is read for it.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when it would wait for too long.
+    pub fn room(&self, tenant: TenantId) -> Result<(), Fault> {
+        if self.0.has_room(tenant) { Ok(()) } else { Err(Fault::Busy(NAME)) }
+    }
+
+    /// Runs `job` for `tenant` when its turn comes: tenants take turns, however much one of them asks for. It is not
+    /// run when its caller has gone.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when it waits or would wait for too long, [`Fault::Crashed`] when it panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        tenant: TenantId,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let span = tracing::Span::current();
+        let job: Job = Box::new(move |late| {
+            if sender.is_closed() {
+                return;
+            }
+            let result = if late { Err(Fault::Busy(NAME)) } else { Ok(span.in_scope(job)) };
+            // Whoever went away in the meantime misses nothing.
+            drop(sender.send(result));
+        });
+        if !self.0.push(tenant, job) {
+            return Err(Fault::Busy(NAME));
+        }
+        receiver.await.map_err(|_closed| Fault::Crashed)?
+    }
+}
+
+impl Drop for Hashing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+fn work(shared: &Shared) {
+    // Nice is a thread's own on Linux.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::warn!(%error, "a hashing thread keeps its priority");
+    }
+    while let Some((job, late)) = shared.pop() {
+        let done = shared.timed(late, || catch_unwind(AssertUnwindSafe(|| job(late))));
+        if done.is_err() {
+            tracing::error!(lane = NAME, "a hash crashed");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A queue in which tenants take turns.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use domain::TenantId;
+
+use super::HashBounds;
+
+/// A hash to be made; `true`: it waited for too long, and is only told so.
+pub(super) type Job = Box<dyn FnOnce(bool) + Send>;
+
+struct Waiting {
+    job: Job,
+    since: Instant,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Whose turn it is stands first. Only tenants with something waiting are here.
+    tenants: VecDeque<(TenantId, VecDeque<Waiting>)>,
+    closed: bool,
+}
+
+/// What the threads share.
+pub(super) struct Shared {
+    bounds: HashBounds,
+    queue: Mutex<Queue>,
+    ready: Condvar,
+    /// What a hash takes, in microseconds, of late; 0: unknown.
+    takes: AtomicU64,
+    wait: prometheus::Histogram,
+}
+
+impl Shared {
+    pub(super) fn new(bounds: HashBounds, wait: prometheus::Histogram) -> Self {
+        Self { bounds, queue: Mutex::default(), ready: Condvar::new(), takes: AtomicU64::new(0), wait }
+    }
+
+    /// Whether a tenant's next hash would begin in time.
+    pub(super) fn has_room(&self, tenant: TenantId) -> bool {
+        self.fits(&self.lock(), tenant)
+    }
+
+    /// Puts a job at the end of its tenant's own queue, or not.
+    pub(super) fn push(&self, tenant: TenantId, job: Job) -> bool {
+        let mut queue = self.lock();
+        if !self.fits(&queue, tenant) {
+            return false;
+        }
+        let waiting = Waiting { job, since: instant() };
+        match queue.tenants.iter_mut().find(|(other, _)| *other == tenant) {
+            Some((_, own)) => own.push_back(waiting),
+            None => queue.tenants.push_back((tenant, VecDeque::from([waiting]))),
+        }
+        drop(queue);
+        self.ready.notify_one();
+        true
+    }
+
+    /// The next job, and whether it is too late for it; waits for one. `None` once closed.
+    pub(super) fn pop(&self) -> Option<(Job, bool)> {
+        let mut queue = self.lock();
+        loop {
+            if queue.closed {
+                return None;
+            }
+            if let Some(waiting) = next(&mut queue) {
+                drop(queue);
+                let waited = waiting.since.elapsed();
+                self.wait.observe(waited.as_secs_f64());
+                return Some((waiting.job, waited > self.bounds.patience));
+            }
+            queue = self.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Runs what was popped, and learns what a hash takes.
+    pub(super) fn timed<T>(&self, late: bool, job: impl FnOnce() -> T) -> T {
+        let begun = instant();
+        let result = job();
+        if !late {
+            let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let before = self.takes.load(Ordering::Relaxed);
+            let now = if before == 0 { took } else { before.saturating_mul(7).saturating_add(took) / 8 };
+            self.takes.store(now.max(1), Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Ends the threads; what waits is dropped.
+    pub(super) fn close(&self) {
+        let mut queue = self.lock();
+        queue.closed = true;
+        queue.tenants.clear();
+        drop(queue);
+        self.ready.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of each other tenant no more goes before a tenant's next hash than the tenant itself has waiting, and one.
+    fn fits(&self, queue: &Queue, tenant: TenantId) -> bool {
+        let own = queue.tenants.iter().find(|(other, _)| *other == tenant).map_or(0, |(_, own)| own.len());
+        let turns = own.saturating_add(1);
+        let others = queue.tenants.iter().filter(|(other, _)| *other != tenant);
+        let others = others.map(|(_, theirs)| theirs.len().min(turns)).fold(0, usize::saturating_add);
+        let ahead = u64::try_from(own.saturating_add(others)).unwrap_or(u64::MAX);
+        let threads = u64::try_from(self.bounds.threads.max(1)).unwrap_or(1);
+        let wait = self.takes.load(Ordering::Relaxed).saturating_mul(ahead) / threads;
+        own < self.bounds.queue && u128::from(wait) <= self.bounds.patience.as_micros()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+fn next(queue: &mut Queue) -> Option<Waiting> {
+    let (tenant, mut own) = queue.tenants.pop_front()?;
+    let waiting = own.pop_front();
+    if !own.is_empty() {
+        queue.tenants.push_back((tenant, own));
+    }
+    waiting
+}
+
+#[expect(clippy::disallowed_methods, reason = "measures a wait, decides nothing that is stored")]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! Floods of guesses at one tenant, while others, and its own correct clients, go on.
+
+use std::time::Duration;
+
+use super::{
+    bystander::Bystander,
+    crowd::{Crowd, form},
+    support::{Ask as _, Demo, SPL_API, Said, http, wait_for},
+};
+
+/// Guessers at a time.
+const GUESSERS: usize = 32;
+
+/// A server behind a proxy, with hashes of real cost, whose hashing queue is long enough to see who waits in it.
+fn start() -> Demo {
+    Demo::start_in(
+        tempfile::tempdir().unwrap(),
+        &[
+            ("COUNTERSIGN__SERVER__MAX_WAIT_MS", "1500"),
+            ("COUNTERSIGN__SERVER__TRUSTED_PROXIES", "127.0.0.0/8"),
+            ("COUNTERSIGN__SECURITY__ARGON2__MEMORY_KIB", "19456"),
+            ("COUNTERSIGN__SECURITY__ARGON2__ITERATIONS", "2"),
+            ("COUNTERSIGN__SECURITY__HASH_QUEUE", "1000"),
+        ],
+    )
+}
+
+/// `X-Forwarded-For` of one of sixteen million sources.
+fn source(number: u64) -> String {
+    let [.., a, b, c] = number.to_be_bytes();
+    format!("x-forwarded-for: 10.{a}.{b}.{c}\r\n")
+}
+
+/// Wrong secrets of `spl-api`, a client of `ONLINEBANK` whose secret was chosen.
+fn guesses(demo: &Demo, source: impl Fn(u64) -> String + Send + Sync + 'static) -> Crowd {
+    Crowd::start(&demo.url, GUESSERS, move |number| {
+        let body = format!("grant_type=client_credentials&client_id=spl-api&client_secret=Guess-{number}");
+        form("/idp/ONLINEBANK/authn/token", &source(number), &body)
+    })
+}
+
+fn spl_api(demo: &Demo, from: &str) -> Said {
+    let request = http().post(demo.bank("token")).header("authorization", SPL_API);
+    request.header("x-forwarded-for", from).form(&[("grant_type", "client_credentials")]).said()
+}
+
+fn bob(demo: &Demo) -> Said {
+    let form = [
+        ("grant_type", "password"),
+        ("username", "bob"),
+        ("password", "correct-horse-battery-staple"),
+        ("scope", "openid"),
+    ];
+    super::support::acme_legacy(http().post(demo.acme("token"))).form(&form).said()
+}
+
+/// Waits until the flood is being refused for want of room, or has been answered so often.
+fn in_full_flood(crowd: &Crowd) {
+    let full = wait_for(Duration::from_mins(1), || {
+        (crowd.answered(401) + crowd.answered(429) + crowd.answered(503) > 100).then_some(())
+    });
+    assert!(full.is_some(), "the flood does not run");
+}
+
+#[test]
+fn guesses_from_everywhere_at_one_tenant_leave_another_and_its_log_ins_alone() {
+    let demo = start();
+    demo.acme_machine();
+    assert_eq!(bob(&demo).status, 200);
+    let flood = guesses(&demo, source);
+    in_full_flood(&flood);
+    let bystander = Bystander::start(&demo);
+    // These need the hashing threads themselves, in which the flood stands.
+    for _ in 0..10 {
+        let said = bob(&demo);
+        assert_eq!(said.status, 200, "{}", said.text);
+    }
+    bystander.undisturbed(Duration::from_secs(3));
+    let seen = flood.end();
+    println!("the flood: {}", seen.told());
+    assert!(seen.count(401) > 0 && seen.count(200) == 0, "{}", seen.told());
+}
+
+#[test]
+fn guesses_from_everywhere_lock_no_client_out_and_warm_secrets_wait_for_none_of_them() {
+    let demo = start();
+    assert_eq!(spl_api(&demo, "192.0.2.1").status, 200);
+    let flood = guesses(&demo, source);
+    in_full_flood(&flood);
+    for _ in 0..50 {
+        let said = spl_api(&demo, "192.0.2.1");
+        assert_eq!(said.status, 200, "{}", said.text);
+    }
+    let seen = flood.end();
+    println!("the flood: {}", seen.told());
+    assert!(seen.count(401) > 0 && seen.count(200) == 0, "{}", seen.told());
+    // Nor from a place where it was never seen before.
+    let elsewhere = wait_for(Duration::from_secs(10), || {
+        let said = spl_api(&demo, "192.0.2.2");
+        assert!([200, 503].contains(&said.status), "{}", said.text);
+        (said.status == 200).then_some(())
+    });
+    assert!(elsewhere.is_some());
+}
+
+#[test]
+fn guesses_from_one_place_are_429_before_anything_is_hashed() {
+    let demo = start();
+    assert_eq!(spl_api(&demo, "192.0.2.1").status, 200);
+    let flood = guesses(&demo, |_| "x-forwarded-for: 198.51.100.7\r\n".to_owned());
+    wait_for(Duration::from_mins(1), || (flood.answered(429) > 500).then_some(()));
+    let metrics = http().get(format!("{}/metrics", demo.management)).said().text;
+    let seen = flood.end();
+    println!("the flood: {}", seen.told());
+    let name = "countersign_lane_wait_seconds_count{lane=\"hashing\"} ";
+    let hashes: u64 = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap();
+    // The burst, what dripped in since, and ours.
+    assert!(hashes <= 30 + 60 + 1, "{hashes} hashes");
+    assert!(seen.count(429) > 500 && seen.rude == 0, "{}", seen.told());
+    assert_eq!(spl_api(&demo, "192.0.2.1").status, 200);
+}
