@@ -105,8 +105,13 @@ pub(super) fn redact_url(text: &str) -> String {
     if url.password().is_some() && url.set_password(Some("redacted")).is_err() {
         return "(redacted)".to_owned();
     }
-    if url.query_pairs().any(|(name, _)| name == "password") {
+    // `password`, and the `sslpassword` of a client's key.
+    if url.query_pairs().any(|(name, _)| name.contains("password")) {
         url.set_query(Some("redacted"));
+    }
+    // libpq knows no fragment: to it, what stands behind a # may belong to the password.
+    if url.fragment().is_some() {
+        return "(redacted)".to_owned();
     }
     if url.scheme() == "sqlite" { text.to_owned() } else { url.to_string() }
 }
@@ -114,6 +119,25 @@ pub(super) fn redact_url(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_password_is_shown_wherever_it_stands() {
+        for url in [
+            "postgres://user:hunter2@host/db",
+            "postgres://user:54#hunter2@host/db",
+            "postgres://user:#hunter2@host/db",
+            "postgres://host/db?user=me&password=hunter2",
+            "postgres://host/db?sslpassword=hunter2",
+            "postgres://host/db?a=b#&password=hunter2",
+        ] {
+            let shown = redact_url(url);
+            assert!(!shown.contains("hunter2"), "{url} is shown as {shown}");
+        }
+        assert_eq!(
+            redact_url("postgres://user@host/db?sslmode=require"),
+            "postgres://user@host/db?sslmode=require"
+        );
+    }
 
     #[test]
     fn a_broken_percent_encoding_is_told_without_the_url() {

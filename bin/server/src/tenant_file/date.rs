@@ -5,7 +5,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::document::DateDoc;
 
-/// Reads a date; `None` when it is no RFC 3339 date-time with an offset, or lies before 1970.
+/// 9999-12-31T23:59:59.999Z.
+const LAST_MILLIS: i64 = 253_402_300_799_999;
+
+/// Reads a date; `None` when it is no RFC 3339 date-time with an offset, or lies before 1970 or after 9999.
 pub(super) fn read(date: &DateDoc) -> Option<Timestamp> {
     match date {
         DateDoc::Text(text) => parse(text),
@@ -13,11 +16,12 @@ pub(super) fn read(date: &DateDoc) -> Option<Timestamp> {
     }
 }
 
-/// Reads RFC 3339 text; `None` for anything else, and before 1970.
+/// Reads RFC 3339 text; `None` for anything else, before 1970, and after the year 9999 in UTC: an offset can lead
+/// there, and no text leads back.
 pub fn parse(text: &str) -> Option<Timestamp> {
     let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     let millis = i64::try_from(date.unix_timestamp_nanos() / 1_000_000).ok()?;
-    (millis >= 0).then(|| Timestamp::from_millis(millis))
+    (0..=LAST_MILLIS).contains(&millis).then(|| Timestamp::from_millis(millis))
 }
 
 /// Writes RFC 3339 text in UTC. Instants that the form does not hold (after the year 9999) become its last.

@@ -85,6 +85,13 @@ impl Call {
         if let Purpose::Login { user, .. } = purpose {
             compare_counters(&self.world, *user);
         }
+        for write in &batch.writes {
+            if let Write::TouchSession { locator, .. } = write {
+                let stored = self.store().session(locator).unwrap().map(|session| session.touched_at);
+                let model = self.world.oracle.borrow().touched_at(locator);
+                self.must(stored == model, "activity went backwards");
+            }
+        }
         applied
     }
 

@@ -23,7 +23,7 @@ use crate::random::Random;
 use crate::world::{POLICY, World, next_password, note, password, with_status};
 
 /// Things that happen in one run.
-const STEPS: usize = 200;
+const STEPS: usize = 150;
 /// Most requests under way at once.
 const CROWD: usize = 6;
 /// `app`, `other` and `spa`; `machine` and `legacy`; see `World::people`.
@@ -90,7 +90,7 @@ fn event(world: &Rc<World>, auditor: &AuthenticatedClient) {
         0..=54 if world.tasks.len() > 0 => {
             world.tasks.step(world.choose(|random| random.below(world.tasks.len())));
         }
-        55..=77 | 0..=54 if world.tasks.len() < CROWD => start(world),
+        0..=77 if world.tasks.len() < CROWD => start(world),
         78..=84 => {
             let by = world.choose(moment);
             world.advance(by);

@@ -14,6 +14,7 @@ use crate::flow::{Refresh, asked, judge, params};
 use crate::oracle::{Asked, Expected, Purpose, Seen};
 use crate::party::{Credentials, name};
 use crate::task::pause;
+use crate::world::tenant;
 
 /// The database as an embedded engine meets it.
 struct Ports<'a> {
@@ -89,12 +90,11 @@ impl Apply for Ports<'_> {
         self.call.world.interleave();
         self.failure()?;
         let expected = self.expected();
-        let purpose = match &self.asked {
-            Some(asked) => Purpose::Refresh { asked, expected: &expected, limits: self.limits },
-            None => {
-                let client = &self.client.client().client_id;
-                Purpose::Machine { client, limits: self.limits, now: self.call.now }
-            }
+        let purpose = if let Some(asked) = &self.asked {
+            Purpose::Refresh { asked, expected: &expected, limits: self.limits }
+        } else {
+            let client = &self.client.client().client_id;
+            Purpose::Machine { client, limits: self.limits, now: self.call.now }
         };
         let applied = self.call.apply(&purpose, batch);
         self.applied = applied == Applied::Committed;
@@ -144,7 +144,7 @@ fn token(
 ) -> Option<Outcome> {
     let settings: TenantSettings = call.facts.settings.clone();
     let settings = TenantSettings { profile: call.world.profile, ..settings };
-    let tenant = call.world.tenant(settings, call.facts.revision);
+    let tenant = tenant(settings, call.facts.revision);
     let world = &call.world;
     let endpoint =
         Endpoint { tenant: &tenant, issuer: &world.issuer, signer: Some(&world.signer), sealer: &XorSealer };

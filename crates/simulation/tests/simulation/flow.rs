@@ -270,7 +270,7 @@ pub(crate) async fn introspect(call: Call, with: Credentials, token: Known) {
         Target::Nothing => return call.must(false, "one of our tokens was not recognised"),
     };
     pause().await;
-    let said = decision.answer.get("active").and_then(|active| active.as_bool()).unwrap_or_default();
+    let said = decision.answer["active"] == true;
     let expected = active && !caller.is_public();
     call.must(said == expected, &format!("active: {said} was said of {}", name(&token.locator)));
     if let Some(touch) = decision.touch {
@@ -283,9 +283,11 @@ pub(crate) async fn revoke(call: Call, with: Credentials, token: Known) {
     let Some(caller) = call.authenticate(&with).await else { return };
     pause().await;
     let presented = token.presented();
+    let mut family = None;
     let mut writes = match token.kind {
         TokenKind::Access => {
             let session = call.store().session(&presented.locator).unwrap();
+            family = call.world.oracle.borrow().family_of(&presented.locator);
             pause().await;
             revoke::access(&caller, &presented, session.as_ref())
         }
@@ -307,7 +309,8 @@ pub(crate) async fn revoke(call: Call, with: Credentials, token: Known) {
         }
     }
     if caller.client().client_id == token.owner.client().client_id {
-        let over = call.world.oracle.borrow().is_over(&token.locator);
+        let oracle = call.world.oracle.borrow();
+        let over = oracle.is_over(&token.locator) && family.is_none_or(|family| oracle.has_ended(&family));
         call.must(over, "a revocation was told and the grant lives");
     }
     pause().await;

@@ -108,10 +108,6 @@ impl World {
         self.requests.get()
     }
 
-    pub(crate) fn tenant(&self, settings: TenantSettings, revision: i64) -> Tenant {
-        Tenant { id: tenant_id(1), name: TenantName::parse("acme").unwrap(), settings, revision }
-    }
-
     pub(crate) fn choose<T>(&self, choice: impl FnOnce(&mut Random) -> T) -> T {
         choice(&mut self.random.borrow_mut())
     }
@@ -149,6 +145,11 @@ impl World {
             self.tasks.step(index);
         }
     }
+}
+
+/// The tenant, for a host that embeds the engine.
+pub(crate) fn tenant(settings: TenantSettings, revision: i64) -> Tenant {
+    Tenant { id: tenant_id(1), name: TenantName::parse("acme").unwrap(), settings, revision }
 }
 
 /// A confidential application, another, a public one, a machine with a generated and one with a chosen secret.

@@ -55,7 +55,9 @@ impl Oracle {
             .filter(|(_, family)| family.user == id)
             .map(|(locator, _)| *locator)
             .collect();
-        families.iter().for_each(|family| self.end_family(family));
+        for family in families {
+            self.end_family(&family);
+        }
         self.drop_sessions(|session| session.user == Some(id));
     }
 

@@ -184,6 +184,21 @@ impl Oracle {
         !self.sessions.contains_key(token) && self.family(token).is_none_or(|(_, family)| family.ended)
     }
 
+    /// The family of a session.
+    pub(crate) fn family_of(&self, session: &Locator) -> Option<Locator> {
+        self.sessions.get(session).and_then(|session| session.family)
+    }
+
+    /// Whether a family has ended, or gone.
+    pub(crate) fn has_ended(&self, family: &Locator) -> bool {
+        self.families.get(family).is_none_or(|family| family.ended)
+    }
+
+    /// When a session was last used, as far as that was written.
+    pub(crate) fn touched_at(&self, session: &Locator) -> Option<Timestamp> {
+        self.sessions.get(session).map(|session| session.touched_at)
+    }
+
     /// How many rows storage holds: sessions and families.
     pub(crate) fn rows(&self) -> (usize, usize) {
         (self.sessions.len(), self.families.len())
