@@ -114,8 +114,9 @@ impl Database {
         if self.0.connector.commits.is_silent() {
             return Err(silence().into());
         }
-        self.read(|link| {
-            link.db().ping().map_err(|error| Failure::Trouble(trouble("connection", "ping", &error)))
+        self.answers().or_else(|failure| match failure {
+            Failure::Trouble(trouble) if trouble.lost => self.answers(),
+            failure => Err(failure),
         })?;
         if !self.takes_writes() {
             self.write_within(PROBE_PATIENCE, tenants::probe)?;
@@ -165,12 +166,25 @@ impl Database {
     fn pooled<T>(&self, work: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
         let mut link = self.connection()?;
         let beat = self.0.connector.reads.beat();
-        let done = work(&mut link).map_err(|failure| self.explain(failure));
+        let done = self.over(&mut link, work);
         if !matches!(done, Err(Failure::Trouble(_))) {
             beat.went_well();
         }
+        done
+    }
+
+    /// Whether it says anything at all. That is no sign that look-ups come to an end: what they need may be locked.
+    fn answers(&self) -> Result<()> {
+        let mut link = self.connection()?;
+        self.over(&mut link, |link| {
+            link.db().ping().map_err(|error| Failure::Trouble(trouble("connection", "ping", &error)))
+        })
+    }
+
+    fn over<T>(&self, link: &mut Link, work: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
+        let done = work(link).map_err(|failure| self.explain(failure));
         match &done {
-            Err(Failure::Trouble(trouble)) if trouble.lost => self.0.connector.lost(&mut link),
+            Err(Failure::Trouble(trouble)) if trouble.lost => self.0.connector.lost(link),
             // Cheap, and it takes no chances with a connection in a state that nobody thought of.
             Err(Failure::Trouble(_)) => link.discard(),
             _ => {}

@@ -46,7 +46,7 @@ pub fn encoding(bytes: &[u8]) {
     }
     if let Some(decoded) = encoding::form_url_decoded(bytes) {
         assert!(decoded.len() <= bytes.len());
-        let encoded: String = decoded.iter().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = decoded.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
         assert_eq!(encoding::form_url_decoded(encoded.as_bytes()).unwrap().as_slice(), decoded.as_slice());
     }
 }
