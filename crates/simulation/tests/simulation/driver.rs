@@ -127,22 +127,24 @@ fn moment(random: &mut Random) -> Ttl {
         0..=59 => upto(random, 2_000),
         60..=84 => 2_000 + upto(random, 10_000),
         85..=89 => 10_000,
-        90..=96 => 30_000 + upto(random, 150_000),
+        90..=97 => 30_000 + upto(random, 90_000),
         _ => 300_000 + upto(random, 1_000_000),
     })
 }
 
 fn start(world: &Rc<World>) {
     let node = world.choose(|random| random.below(2));
-    let token = latest(world, |_| true);
+    // Access tokens above all: their sessions note activity.
+    let access = world.choose(|random| random.chance(70));
+    let token = latest(world, |known| !access || known.kind == TokenKind::Access);
     let kind = world.choose(|random| random.below(100));
     match (kind, latest(world, |known| known.kind == TokenKind::Refresh), token) {
         (0..=49, Some(token), _) => refresh(world, node, token),
-        (50..=61, _, Some(token)) => {
+        (50..=63, _, Some(token)) => {
             let (call, with) = about(world, node, &token);
             world.tasks.start(node, flow::introspect(call, with, token));
         }
-        (62..=64, _, Some(token)) => {
+        (64..=66, _, Some(token)) => {
             let (call, with) = about(world, node, &token);
             world.tasks.start(node, flow::revoke(call, with, token));
         }
