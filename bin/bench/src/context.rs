@@ -8,7 +8,7 @@ use crate::install::{Guard, Installation};
 use crate::parts::fill::Rows;
 use crate::place::Place;
 use crate::serving::{Server, pinned, run};
-use crate::{clock, scrape};
+use crate::{clock, proc, scrape};
 
 /// How long anything may take that the bench waits for.
 const PATIENCE: Duration = Duration::from_mins(15);
@@ -63,6 +63,41 @@ impl Context {
         command.args(["fill", "--database", url, "--rows", rows, "--tokens", &tokens.to_string()]);
         command.args(["--expire-in", &expire_in.to_string(), "--per-milli", &per_milli.to_string()]);
         run(command).map(drop)
+    }
+}
+
+/// What the measured core, a server and its database have used, at one moment.
+pub(crate) struct Usage {
+    /// The server, seconds.
+    pub(crate) server: f64,
+    /// The database server's processes, seconds.
+    pub(crate) database: f64,
+    /// The core, seconds.
+    core: f64,
+}
+
+impl Usage {
+    /// Looks.
+    ///
+    /// # Errors
+    /// When one of them has ended.
+    pub(crate) fn now(context: &Context, server: &Server) -> Result<Self> {
+        let (server, database) = (server.processor()?, context.place.processor()?);
+        Ok(Self { server, database, core: proc::core_busy(proc::MEASURED)? })
+    }
+
+    /// What was used since `start`.
+    pub(crate) fn since(self, start: &Self) -> Self {
+        Self {
+            server: self.server - start.server,
+            database: self.database - start.database,
+            core: self.core - start.core,
+        }
+    }
+
+    /// The share of the core that others took in this span.
+    pub(crate) fn others(&self, span: Duration) -> f64 {
+        ((self.core - self.server - self.database) / span.as_secs_f64().max(0.001)).max(0.0)
     }
 }
 

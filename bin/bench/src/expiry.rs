@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::bars::Bar;
 use crate::cases::tokens;
 use crate::chapter::Chapter;
-use crate::context::{Context, wait_for_expiry};
+use crate::context::{Context, Usage, wait_for_expiry};
 use crate::failure::{Failure, Result};
 use crate::install::Guard;
-use crate::load::{self, Observed, Pace, Script};
+use crate::load::{self, MOST_LATE, Observed, Pace, Script};
 use crate::parts::fill::Rows;
 use crate::samples::{median, range};
 use crate::serving::Server;
@@ -39,6 +39,8 @@ struct Scene {
     runs: Vec<Observed>,
     /// Sessions removed per second.
     removed: Vec<f64>,
+    /// Share of the core that other programs took.
+    others: Vec<f64>,
 }
 
 /// Measures the held rate in turn without expiry, with tokens that live for two seconds, and with a backlog.
@@ -62,17 +64,29 @@ pub(crate) fn run(context: &Context) -> Result<Chapter> {
                 1 => drop(load::run(server.address, scripts, pace, BRIEFLY)?),
                 _ => backlog(context, &url, &server)?,
             }
-            let before = scrape::expired(&server)?.sessions;
             let scripts = if at == 1 { brief() } else { lasting() };
-            scene.runs.push(load::run(server.address, scripts, pace, context.span)?);
-            let removed = scrape::expired(&server)?.sessions - before;
-            scene.removed.push(removed / context.span.as_secs_f64());
+            measure(context, &server, scripts, pace, scene)?;
             quiet(&server)?;
         }
     }
     drop(server);
     context.place.remove(NAME)?;
     Ok(chapter(context, most * HELD, &scenes))
+}
+
+fn measure(
+    context: &Context,
+    server: &Server,
+    scripts: Vec<Script>,
+    pace: Pace,
+    scene: &mut Scene,
+) -> Result<()> {
+    let (before, start) = (scrape::expired(server)?.sessions, Usage::now(context, server)?);
+    scene.runs.push(load::run(server.address, scripts, pace, context.span)?);
+    scene.others.push(Usage::now(context, server)?.since(&start).others(context.span));
+    let removed = scrape::expired(server)?.sessions - before;
+    scene.removed.push(removed / context.span.as_secs_f64());
+    Ok(())
 }
 
 /// Writes tokens that will all expire at one moment, and waits until the first of them are removed.
@@ -131,7 +145,8 @@ fn chapter(context: &Context, rate: f64, scenes: &[Scene; 3]) -> Chapter {
             format!("{:.2}", p99(scene)),
             format!("{low:.2} – {high:.2}"),
             format!("{:.0}", median(scene.removed.iter().copied())),
-            format!("{late:.2}"),
+            format!("{late:.2}{}", if late > MOST_LATE { " (!)" } else { "" }),
+            format!("{:.0}", median(scene.others.iter().copied()) * 100.0),
         ]
     };
     let [without, step, backlog] = scenes;
@@ -140,7 +155,8 @@ fn chapter(context: &Context, rate: f64, scenes: &[Scene; 3]) -> Chapter {
     let runs = |scene: &Scene| {
         json!({
             "p99_ms": scene.runs.iter().map(|run| run.p99).collect::<Vec<_>>(),
-            "removed_per_second": scene.removed,
+            "removed_per_second": scene.removed, "others": scene.others,
+            "late_p99_ms": scene.runs.iter().map(|run| run.generator.late).collect::<Vec<_>>(),
         })
     };
     Chapter {
@@ -149,7 +165,7 @@ fn chapter(context: &Context, rate: f64, scenes: &[Scene; 3]) -> Chapter {
             "`client_credentials` held at {rate:.0} per second while tokens expire; medians of {} runs:",
             context.runs
         ),
-        head: &["meanwhile", "p50 ms", "p99 ms", "range", "removed per s", "late p99 ms"],
+        head: &["meanwhile", "p50 ms", "p99 ms", "range", "removed per s", "late p99 ms", "others %"],
         rows: SCENES.into_iter().zip(scenes).map(row).collect(),
         bars: vec![
             Bar::at_most(demand(SCENES[1]), times(step), 1.2),

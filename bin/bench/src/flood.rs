@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::bars::Bar;
 use crate::cases::tokens;
 use crate::chapter::Chapter;
-use crate::context::Context;
+use crate::context::{Context, Usage};
 use crate::failure::Result;
 use crate::install::Guard;
 use crate::load::connection::{basic, forwarded};
@@ -32,6 +32,8 @@ const SCENES: [(&str, Option<Guess>); 3] = [
 struct Scene {
     runs: Vec<Observed>,
     flooded: Flooded,
+    /// Share of the core that other programs took.
+    others: Vec<f64>,
 }
 
 /// Measures the throughput of a client of `acme` in turn without and with a flood against `ONLINEBANK`. Argon2id and
@@ -61,7 +63,9 @@ fn measure(context: &Context, server: &Server, guess: Option<Guess>, scene: &mut
     let flood = guess.map(|guess| Flood { guess, rate: RATE });
     // The first guesses of an address are free; what counts is what comes behind them.
     load::beside(server.address, correct(), Pace::Full, context.span / 3, flood)?;
+    let start = Usage::now(context, server)?;
     let (observed, flooded) = load::beside(server.address, correct(), Pace::Full, context.span, flood)?;
+    scene.others.push(Usage::now(context, server)?.since(&start).others(context.span));
     scene.runs.push(observed);
     scene.flooded.merge(&flooded);
     // What the flood has left in queues is not the next scene's.
@@ -106,11 +110,12 @@ fn chapter(context: &Context, scenes: &[Scene; 3]) -> Chapter {
             format!("{guesses:.0}"),
             statuses(&scene.flooded),
             format!("{:.0}", median(scene.runs.iter().map(|run| run.generator.busy)) * 100.0),
+            format!("{:.0}", median(scene.others.iter().copied()) * 100.0),
         ]
     };
     let details = SCENES.iter().zip(scenes).map(|((name, _), scene)| {
         let rates: Vec<_> = scene.runs.iter().map(|run| run.per_second).collect();
-        json!({ "scene": name, "per_second": rates, "guesses": scene.flooded.statuses })
+        json!({ "scene": name, "per_second": rates, "others": scene.others, "guesses": scene.flooded.statuses })
     });
     let demand = |what| format!("{what}: correct clients of another tenant lose at most 0.2");
     Chapter {
@@ -120,7 +125,17 @@ fn chapter(context: &Context, scenes: &[Scene; 3]) -> Chapter {
              second come at `ONLINEBANK` over {CONNECTIONS} other connections; medians of {} runs:",
             context.runs
         ),
-        head: &["meanwhile", "per second", "range", "p99 ms", "lost", "guesses per s", "answers", "load %"],
+        head: &[
+            "meanwhile",
+            "per second",
+            "range",
+            "p99 ms",
+            "lost",
+            "guesses per s",
+            "answers",
+            "load %",
+            "others %",
+        ],
         rows: SCENES.iter().zip(scenes).map(row).collect(),
         bars: vec![
             Bar::at_most(demand(SCENES[1].0), lost(one), 0.2),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::cases::{CASES, Case, Host, copy_documents};
-use crate::context::Context;
+use crate::context::{Context, Usage};
 use crate::failure::{Failure, Result};
 use crate::install::Guard;
 use crate::load::{self, Observed, Pace};
@@ -13,7 +13,7 @@ use crate::samples::Samples;
 use crate::scrape::{self, PerRequest};
 use crate::serving::Server;
 use crate::trips::Trips;
-use crate::{output, proc, programs};
+use crate::{output, programs};
 
 /// Share of the maximum that a held rate is.
 pub(crate) const HELD: f64 = 0.7;
@@ -160,15 +160,10 @@ fn measure(context: &Context, case: &Case, server: &Server, pace: Pace, span: Du
         let ours = case.host == Host::Countersign;
         let numbers =
             || if ours { scrape::numbers(server, case.route) } else { Ok(scrape::Numbers::default()) };
-        let used = || -> Result<[f64; 3]> {
-            Ok([server.processor()?, context.place.processor()?, proc::core_busy(proc::MEASURED)?])
-        };
-        let (before, start) = (numbers()?, used()?);
+        let (before, start) = (numbers()?, Usage::now(context, server)?);
         let observed = load::run(server.address, scripts, pace, span)?;
-        let [end, start] = [used()?, start];
-        let [processor, database, busy] =
-            std::array::from_fn(|at| end.get(at).zip(start.get(at)).map_or(0.0, |(end, start)| end - start));
-        let others = ((busy - processor - database) / span.as_secs_f64()).max(0.0);
+        let used = Usage::now(context, server)?.since(&start);
+        let others = used.others(span);
         if others > DISTURBED {
             let (host, percent) = (case.host.name(), others * 100.0);
             output::progress(&format!("{host}: {}: others took {percent:.0} % of the core", case.name));
@@ -183,7 +178,7 @@ fn measure(context: &Context, case: &Case, server: &Server, pace: Pace, span: Du
         #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
         let requests = observed.answered.max(1) as f64;
         let took = numbers()?.since(&before, requests);
-        let [processor, database] = [processor, database].map(|used| used * 1e6 / requests);
+        let [processor, database] = [used.server, used.database].map(|used| used * 1e6 / requests);
         Ok(Measured { observed, took, processor, database, others })
     };
     measured().map_err(|failure: Failure| failure.of(&format!("{}: {}", case.host.name(), case.name)))

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::failure::Result;
 use crate::proc;
 
+/// Beyond this, more than 1 % are not sent when they should be, milliseconds.
+pub(crate) const MOST_LATE: f64 = 1.0;
+
 /// The generator during a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Generator {
@@ -24,8 +27,6 @@ impl Generator {
     pub(crate) fn is_bottleneck(&self, held: bool) -> bool {
         /// Beyond this share of a core, requests wait for the generator.
         const MOST_BUSY: f64 = 0.9;
-        /// Beyond this, 99 % are not sent when they should be, milliseconds.
-        const MOST_LATE: f64 = 1.0;
         self.others > 0.1 || if held { self.late > MOST_LATE } else { self.busy > MOST_BUSY }
     }
 }

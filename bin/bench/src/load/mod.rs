@@ -16,8 +16,8 @@ use crate::clock;
 use crate::failure::{Failure, Result};
 use connection::Connection;
 use flood::{Flood, Flooded};
-pub(crate) use generator::Generator;
 use generator::Watch;
+pub(crate) use generator::{Generator, MOST_LATE};
 use latency::Tally;
 pub(crate) use script::Script;
 

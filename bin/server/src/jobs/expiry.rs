@@ -14,7 +14,8 @@ const FIRMLY: Duration = Duration::from_mins(5);
 /// A moment for those who wait to commit, however short a batch was.
 const BREATH: Duration = Duration::from_millis(2);
 
-/// Expires for ever: while something is left over in batches with pauses between them, else after the interval.
+/// Expires for ever: at once again while something is left over, with a pause if anybody has committed meanwhile; else
+/// after the interval.
 #[expect(clippy::disallowed_methods, reason = "a background job makes way for requests")]
 pub(super) async fn run(app: Arc<App>) {
     let jobs = &app.config.raw.jobs;
@@ -22,17 +23,22 @@ pub(super) async fn run(app: Arc<App>) {
     loop {
         ticker.tick().await;
         let start = Instant::now();
-        let mut before = start;
+        let (mut before, mut committed) = (start, app.database.counters().batches);
         while pass(&app).await {
-            tokio::time::sleep(pause(before.elapsed(), start.elapsed())).await;
-            before = Instant::now();
+            let others = app.database.counters().batches;
+            if others == committed {
+                tokio::task::yield_now().await;
+            } else {
+                tokio::time::sleep(pause(before.elapsed(), start.elapsed())).await;
+            }
+            (before, committed) = (Instant::now(), others);
         }
     }
 }
 
-/// How long to pause after a batch that took `took`, when there has been something left over for `busy`. A batch
-/// makes every commit wait, so it gets a share of the time only. What it took has the wait for the committer in it:
-/// the more others there are, the more it makes way.
+/// How long to pause after a batch that took `took`, when there has been something left over for `busy` and others
+/// commit meanwhile. A batch makes every commit wait, so it gets a share of the time only. What it took has the wait
+/// for the committer in it: the more others there are, the more it makes way.
 fn pause(took: Duration, busy: Duration) -> Duration {
     let times = if busy < GENTLY { 4 } else { u32::from(busy < FIRMLY) };
     took.saturating_mul(times).max(BREATH)
