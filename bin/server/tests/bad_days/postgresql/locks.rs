@@ -15,7 +15,7 @@ fn a_lock_that_is_held_for_long_holds_nobody_up_for_long() {
     // In the order in which the server takes them, or they would be in a deadlock.
     holder.send("BEGIN; LOCK TABLE refresh_families, sessions, tenants, audit_log IN ACCESS EXCLUSIVE MODE");
     installation.tells_of_the_outage();
-    installation.refuses_at_once();
+    installation.refuses_soon();
     installation.wait_for_log("the database does not answer");
     drop(holder);
     installation.recovers();
