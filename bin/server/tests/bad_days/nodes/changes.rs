@@ -12,7 +12,7 @@ fn ask(node: &Node, secret: &str) -> Said {
 
 /// All nodes know the client, its secret, its policy: that is what they must forget.
 fn warm(nodes: &Nodes) {
-    for node in &nodes.nodes {
+    for node in &nodes.all {
         for _ in 0..2 {
             assert_eq!(ask(node, SECRET).status, 200);
         }
@@ -46,7 +46,7 @@ fn a_changed_policy_holds_for_every_new_token() {
     let Some(nodes) = Nodes::start(4, ACME) else { return };
     warm(&nodes);
     let lasts = |node: &Node| ask(node, SECRET).json()["expires_in"].as_i64().unwrap();
-    assert_eq!(lasts(&nodes.nodes[0]), 3600);
+    assert_eq!(lasts(&nodes.all[0]), 3600);
     nodes.apply(&ACME.replace("code = \"AT_SYSLOG\"", "code = \"AT_SYSLOG\"\ntotalSeconds = 120"));
     nodes.all_obey("two minutes", |node| lasts(node) == 120);
 }
@@ -63,10 +63,10 @@ fn a_disabled_user_is_refused_and_his_tokens_are_dead_at_once() {
         ];
         crate::support::acme_legacy(http().post(node.acme("token"))).form(&form).said()
     };
-    let token = log_in(&nodes.nodes[0]).json();
+    let token = log_in(&nodes.all[0]).json();
     let name = "user_name = \"bob\"";
     nodes.apply(&ACME.replace(name, &format!("{name}\nstatus = \"disabled\"")));
-    for node in &nodes.nodes {
+    for node in &nodes.all {
         assert_eq!(log_in(node).error(), (400, "invalid_grant".into()));
         let form =
             [("grant_type", "refresh_token"), ("refresh_token", token["refresh_token"].as_str().unwrap())];

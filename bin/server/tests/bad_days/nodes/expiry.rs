@@ -51,7 +51,7 @@ fn expiry_at_all_nodes_at_once_disturbs_nobody() {
         (nodes.sql(left) == "0").then_some(())
     };
     wait_for(Duration::from_secs(15), gone).expect("all of it expires");
-    for node in &nodes.nodes {
+    for node in &nodes.all {
         assert!(!node.stderr().contains("expiry failed"), "{}", node.stderr());
     }
 }

@@ -53,7 +53,7 @@ fn guesses_at_all_nodes_at_once_lock_at_exactly_the_threshold() {
     let wanted = [vec![1; 15], vec![2], vec![13; 4]].concat();
     assert_eq!(reasons, wanted, "four wrong ones, one that locks, and the rest are locked out");
     assert_eq!(nodes.sql(COUNTED), "5|5|t");
-    for node in &nodes.nodes {
+    for node in &nodes.all {
         assert_eq!(log_in(node, "Wren.Sings-41").json()["hid_failure"]["reason"], 1, "locked everywhere");
     }
 }
@@ -62,7 +62,7 @@ fn guesses_at_all_nodes_at_once_lock_at_exactly_the_threshold() {
 fn right_passwords_at_all_nodes_at_once_never_count() {
     let Some(nodes) = Nodes::start(4, BANK) else { return };
     for _ in 0..3 {
-        assert_eq!(log_in(&nodes.nodes[0], "Wrong.Pass-1").status, 400);
+        assert_eq!(log_in(&nodes.all[0], "Wrong.Pass-1").status, 400);
     }
     assert_eq!(nodes.sql(COUNTED), "3|3|f");
     let said = nodes.at_once(4, |node| log_in(node, "Wren.Sings-41"));
@@ -88,7 +88,7 @@ fn guesses_at_a_clients_secret_are_counted_by_all_nodes_together() {
     assert_eq!(said, [401; 8]);
     // AT_SYSLOG locks a source at five.
     assert_eq!(nodes.sql("SELECT consecutive, locked_until IS NOT NULL FROM source_failures"), "5|t");
-    for node in &nodes.nodes {
+    for node in &nodes.all {
         assert_eq!(ask(node, "Portal.Pass-7391"), 401, "locked for this source, everywhere");
     }
 }

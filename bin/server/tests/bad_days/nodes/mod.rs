@@ -25,13 +25,13 @@ use super::support::{
 };
 
 /// Within which every node obeys what another one changed (DECISIONS 5.7), and what a busy machine may add.
-const OBEYED: Duration = Duration::from_millis(2000 + 1000);
+const OBEYED: Duration = Duration::from_secs(2 + 1);
 
 const ACME: &str = include_str!("../../../../../fixtures/demo/acme.toml");
 
 /// Nodes over a schema of their own.
 struct Nodes {
-    nodes: Vec<Node>,
+    all: Vec<Node>,
     dir: TempDir,
     url: String,
 }
@@ -47,7 +47,7 @@ impl Nodes {
         let mut nodes = Self::bare(more)?;
         nodes.run(&["init", "--config", "c.toml", "--tenant", "main"]);
         nodes.apply(tenant);
-        nodes.nodes = (0..count).map(|_| Node::start(nodes.dir.path(), "c.toml")).collect();
+        nodes.all = (0..count).map(|_| Node::start(nodes.dir.path(), "c.toml")).collect();
         Some(nodes)
     }
 
@@ -63,7 +63,7 @@ impl Nodes {
         let schema = format!("nodes_{}_{schema}", std::process::id());
         let joint = if base.contains('?') { '&' } else { '?' };
         let url = format!("{base}{joint}options=-csearch_path%3D{schema}");
-        let nodes = Self { nodes: Vec::new(), dir, url };
+        let nodes = Self { all: Vec::new(), dir, url };
         nodes.sql(&format!("CREATE SCHEMA {schema}"));
         write_config(nodes.dir.path(), &nodes.url, more);
         Some(nodes)
@@ -92,7 +92,7 @@ impl Nodes {
     fn at_once<T: Send>(&self, each: usize, ask: impl Fn(&Node) -> T + Sync) -> Vec<T> {
         let ask = &ask;
         std::thread::scope(|scope| {
-            let asked = self.nodes.iter().cycle().take(each * self.nodes.len());
+            let asked = self.all.iter().cycle().take(each * self.all.len());
             let threads: Vec<_> = asked.map(|node| scope.spawn(move || ask(node))).collect();
             threads.into_iter().map(ScopedJoinHandle::join).map(Result::unwrap).collect()
         })
@@ -102,7 +102,7 @@ impl Nodes {
     #[track_caller]
     fn all_obey(&self, what: &str, obeys: impl Fn(&Node) -> bool) {
         let begun = Instant::now();
-        for node in &self.nodes {
+        for node in &self.all {
             let left = OBEYED.saturating_sub(begun.elapsed());
             assert!(wait_for(left, || obeys(node).then_some(())).is_some(), "{what}");
         }

@@ -14,7 +14,7 @@ fn family(nodes: &Nodes) -> Value {
         ("password", "correct-horse-battery-staple"),
         ("scope", "openid offline_access"),
     ];
-    acme_legacy(http().post(nodes.nodes[0].acme("token"))).form(&form).json_ok()
+    acme_legacy(http().post(nodes.all[0].acme("token"))).form(&form).json_ok()
 }
 
 fn refresh(url: String, token: &Value) -> crate::support::Said {
@@ -40,8 +40,8 @@ fn a_rotation_has_one_winner_and_everyone_hears_its_answer() {
                    AND t.locator = f.current";
     assert_eq!(nodes.sql(current), "1");
     // A token that was replaced long ago ends the family, whichever node hears of it.
-    assert_eq!(refresh(nodes.nodes[3].acme("token"), &begun).error(), (400, "invalid_grant".into()));
-    for node in &nodes.nodes {
+    assert_eq!(refresh(nodes.all[3].acme("token"), &begun).error(), (400, "invalid_grant".into()));
+    for node in &nodes.all {
         assert_eq!(refresh(node.acme("token"), &token).error(), (400, "invalid_grant".into()));
         let form = [("token", token["access_token"].as_str().unwrap())];
         assert_eq!(acme_m2m(http().post(node.acme("introspect"))).form(&form).json_ok()["active"], false);
@@ -53,7 +53,7 @@ fn a_refresh_and_a_revocation_at_once_leave_nothing_alive_behind_the_revocation(
     let Some(nodes) = Nodes::start(2, ACME) else { return };
     for _ in 0..6 {
         let token = family(&nodes);
-        let (one, two) = (&nodes.nodes[0], &nodes.nodes[1]);
+        let (one, two) = (&nodes.all[0], &nodes.all[1]);
         let (refreshed, revoked) = std::thread::scope(|scope| {
             let refreshed = scope.spawn(|| refresh(one.acme("token"), &token));
             let revoked = scope.spawn(|| {
@@ -67,7 +67,7 @@ fn a_refresh_and_a_revocation_at_once_leave_nothing_alive_behind_the_revocation(
         if refreshed.status == 200 {
             all.push(refreshed.json());
         }
-        for (token, node) in all.iter().zip(nodes.nodes.iter().cycle()) {
+        for (token, node) in all.iter().zip(nodes.all.iter().cycle()) {
             let form = [("token", token["access_token"].as_str().unwrap())];
             assert_eq!(acme_m2m(http().post(node.acme("introspect"))).form(&form).json_ok()["active"], false);
             assert_eq!(refresh(node.acme("token"), token).error(), (400, "invalid_grant".into()));

@@ -13,7 +13,7 @@ fn a_revocation_is_seen_by_every_node_as_soon_as_it_is_told() {
         ("scope", "openid offline_access"),
     ];
     for round in 0..8 {
-        let token = acme_legacy(http().post(nodes.nodes[round % 4].acme("token"))).form(&form).json_ok();
+        let token = acme_legacy(http().post(nodes.all[round % 4].acme("token"))).form(&form).json_ok();
         let access = token["access_token"].as_str().unwrap();
         let bearer = format!("Bearer {access}");
         let alive = nodes.at_once(1, |node| {
@@ -23,7 +23,7 @@ fn a_revocation_is_seen_by_every_node_as_soon_as_it_is_told() {
             (said.status, active["active"] == true)
         });
         assert_eq!(alive, [(200, true); 4], "round {round}");
-        let revoked = acme_legacy(http().post(nodes.nodes[(round + 1) % 4].acme("revoke")));
+        let revoked = acme_legacy(http().post(nodes.all[(round + 1) % 4].acme("revoke")));
         assert_eq!(revoked.form(&[("token", access)]).said().status, 200);
         let dead = nodes.at_once(1, |node| {
             let said = http().get(node.acme("userinfo")).header("authorization", &bearer).said();

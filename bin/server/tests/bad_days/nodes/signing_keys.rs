@@ -48,7 +48,7 @@ fn all_nodes_see_that_a_successor_is_due_and_one_makes_it() {
             assert_eq!(nodes.sql(COUNT), wanted.to_string(), "one successor");
         }
     }
-    assert!(nodes.nodes.iter().all(|node| !node.stderr().contains("keys could not be looked after")));
+    assert!(nodes.all.iter().all(|node| !node.stderr().contains("keys could not be looked after")));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn rotations_on_demand_at_once_make_one_key() {
 #[test]
 fn a_new_key_signs_nowhere_before_every_node_publishes_it() {
     let Some(nodes) = Nodes::start(2, ACME) else { return };
-    let old = signs(&nodes.nodes[0]);
+    let old = signs(&nodes.all[0]);
     let checked = |one: &Node, other: &Node| {
         let kid = signs(one);
         assert!(published(other).contains(&kid), "a token of one node verifies with the keys of the other");
@@ -87,8 +87,8 @@ fn a_new_key_signs_nowhere_before_every_node_publishes_it() {
     nodes.run(&["keys", "rotate", "--tenant", "acme", "--alg", "RS256", "--config", "c.toml"]);
     let begun = Instant::now();
     while begun.elapsed() < OBEYED {
-        assert_eq!(checked(&nodes.nodes[0], &nodes.nodes[1]), old);
-        assert_eq!(checked(&nodes.nodes[1], &nodes.nodes[0]), old);
+        assert_eq!(checked(&nodes.all[0], &nodes.all[1]), old);
+        assert_eq!(checked(&nodes.all[1], &nodes.all[0]), old);
     }
     // By now both publish it. Let its hour be over in three seconds.
     nodes.sql(
@@ -100,11 +100,11 @@ fn a_new_key_signs_nowhere_before_every_node_publishes_it() {
     );
     let both_new = || {
         let new = [
-            checked(&nodes.nodes[0], &nodes.nodes[1]) != old,
-            checked(&nodes.nodes[1], &nodes.nodes[0]) != old,
+            checked(&nodes.all[0], &nodes.all[1]) != old,
+            checked(&nodes.all[1], &nodes.all[0]) != old,
         ];
         (new == [true, true]).then_some(())
     };
     wait_for(Duration::from_secs(10), both_new).expect("the new key signs at both nodes");
-    assert!(nodes.nodes.iter().all(|node| published(node).contains(&old)), "what it signed can be verified");
+    assert!(nodes.all.iter().all(|node| published(node).contains(&old)), "what it signed can be verified");
 }
