@@ -99,10 +99,8 @@ fn a_new_key_signs_nowhere_before_every_node_publishes_it() {
          UPDATE tenants SET revision = revision + 1",
     );
     let both_new = || {
-        let new = [
-            checked(&nodes.all[0], &nodes.all[1]) != old,
-            checked(&nodes.all[1], &nodes.all[0]) != old,
-        ];
+        let new =
+            [checked(&nodes.all[0], &nodes.all[1]) != old, checked(&nodes.all[1], &nodes.all[0]) != old];
         (new == [true, true]).then_some(())
     };
     wait_for(Duration::from_secs(10), both_new).expect("the new key signs at both nodes");
