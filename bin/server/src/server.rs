@@ -80,8 +80,10 @@ impl Bound {
         let (public_handle, management_handle) = (public.handle(), management.handle());
         let (public, management) = (actix_web::rt::spawn(public), actix_web::rt::spawn(management));
         let jobs = jobs::start(&app, &setup);
+        // Before anybody is told: who is may end it at once, and in order.
+        let stopped = stop_signal()?;
         started();
-        stop_signal().await?;
+        stopped.await;
         tracing::info!("stopping: finishing the requests in flight");
         stop.send_replace(true);
         public_handle.stop(true).await;
@@ -103,14 +105,16 @@ fn listen(address: &str) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| ServeError::Listen { address: address.to_owned(), error })
 }
 
-async fn stop_signal() -> std::io::Result<()> {
+/// From now on SIGTERM and SIGINT do not end the process: what is returned waits for one of them.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn management(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Server> {
