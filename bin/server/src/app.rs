@@ -105,7 +105,7 @@ impl App {
             ),
             reads: Lane::new("reads", readers, 4096, patience, max_wait, metrics.lane("reads")),
             hashing: Hashing::start(bounds, metrics.lane("hashing"))?,
-            commits: Gate::new(max_wait * 3 / 4),
+            commits: Gate::new(max_wait / 2),
             facts: Facts::default(),
             removing: Removing::default(),
             sealer: AesSealer,

@@ -1,6 +1,7 @@
 //! Where slow hashes happen: threads of their own, a fair turn for each tenant, and a short queue
 //! (docs/decisions/0018).
 
+mod debt;
 mod queue;
 
 use std::{
@@ -59,6 +60,11 @@ impl Hashing {
     /// [`Fault::Busy`] when it would wait for too long.
     pub fn room(&self, tenant: TenantId) -> Result<(), Fault> {
         if self.0.has_room(tenant) { Ok(()) } else { Err(Fault::Busy(NAME)) }
+    }
+
+    /// Notes that a hash for `tenant` was made in vain. Those of one tenant may take an eighth of the threads' time.
+    pub fn failed(&self, tenant: TenantId) {
+        self.0.failed(tenant);
     }
 
     /// Runs `job` for `tenant` when its turn comes: tenants take turns, however much one of them asks for. It is not

@@ -35,7 +35,7 @@ impl Lane {
     ) -> Self {
         let permits = Arc::new(Semaphore::new(width));
         let waiting = Arc::new(Semaphore::new(width.saturating_add(queue)));
-        Self { name, permits, waiting, patience, gate: Arc::new(Gate::new(max_wait * 3 / 4)), wait }
+        Self { name, permits, waiting, patience, gate: Arc::new(Gate::new(max_wait / 2)), wait }
     }
 
     /// Whether one more may come. To be asked at the door; who is inside is served.

@@ -184,8 +184,8 @@ async fn chosen(
         return Ok(step);
     }
     // What is refused here costs no read.
-    spend(call, id, scheme)?;
     call.app.hashing.room(call.facts.tenant.id)?;
+    spend(call, id, scheme)?;
     let failures = failures(call, id).await?;
     slow(call, presented, stored, failures, (key, secret)).await
 }

@@ -46,7 +46,12 @@ async fn compare(call: &Call, secret: &Secret, hash: Option<PasswordHash>) -> Re
     let job = move || {
         let verified = hasher.verify(&secret, hash.as_ref())?;
         let rehash = (verified.matches && verified.outdated).then(|| hasher.hash(&secret)).transpose()?;
-        Ok((verified, rehash))
+        Ok::<_, Fault>((verified, rehash))
     };
-    call.app.hashing.run(call.facts.tenant.id, job).await?
+    let tenant = call.facts.tenant.id;
+    let found: Finding = call.app.hashing.run(tenant, job).await??;
+    if !found.0.matches {
+        call.app.hashing.failed(tenant);
+    }
+    Ok(found)
 }

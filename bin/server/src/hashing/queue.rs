@@ -6,12 +6,12 @@ use std::{
         Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use domain::TenantId;
 
-use super::HashBounds;
+use super::{HashBounds, debt::Debts};
 
 /// A hash to be made; `true`: it waited for too long, and is only told so.
 pub(super) type Job = Box<dyn FnOnce(bool) + Send>;
@@ -32,6 +32,7 @@ struct Queue {
 pub(super) struct Shared {
     bounds: HashBounds,
     queue: Mutex<Queue>,
+    debts: Mutex<Debts>,
     ready: Condvar,
     /// What a hash takes, in microseconds, of late; 0: unknown.
     takes: AtomicU64,
@@ -40,12 +41,26 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(bounds: HashBounds, wait: prometheus::Histogram) -> Self {
-        Self { bounds, queue: Mutex::default(), ready: Condvar::new(), takes: AtomicU64::new(0), wait }
+        Self {
+            debts: Mutex::new(Debts::new(bounds.threads)),
+            bounds,
+            queue: Mutex::default(),
+            ready: Condvar::new(),
+            takes: AtomicU64::new(0),
+            wait,
+        }
     }
 
     /// Whether a tenant's next hash would begin in time.
     pub(super) fn has_room(&self, tenant: TenantId) -> bool {
-        self.fits(&self.lock(), tenant)
+        let indebted = self.debts.lock().unwrap_or_else(PoisonError::into_inner).is_deep(tenant, instant());
+        !indebted && self.fits(&self.lock(), tenant)
+    }
+
+    /// Notes that a hash was made for a wrong secret.
+    pub(super) fn failed(&self, tenant: TenantId) {
+        let took = Duration::from_micros(self.takes.load(Ordering::Relaxed));
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner).add(tenant, took, instant());
     }
 
     /// Puts a job at the end of its tenant's own queue, or not.

@@ -94,8 +94,9 @@ fn guesses_from_everywhere_lock_no_client_out_and_warm_secrets_wait_for_none_of_
     let seen = flood.end();
     println!("the flood: {}", seen.told());
     assert!(seen.count(401) > 0 && seen.count(200) == 0, "{}", seen.told());
-    // Nor from a place where it was never seen before.
-    let elsewhere = wait_for(Duration::from_secs(10), || {
+    // Nor from a place where it was never seen before, as soon as what the guesses took is made good: the queue of
+    // this test is long.
+    let elsewhere = wait_for(Duration::from_mins(1), || {
         let said = spl_api(&demo, "192.0.2.2");
         assert!([200, 503].contains(&said.status), "{}", said.text);
         (said.status == 200).then_some(())
