@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 /// For how long nothing may come to an end while something is under way.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// How often someone may try all the same.
+/// How long after a failure someone may try all the same.
 const PROBE: Duration = Duration::from_secs(1);
+
+/// How long after one who tries and hears nothing another one may. Mostly the silence ends with those who waited first.
+const PATIENT_PROBE: Duration = Duration::from_secs(5);
 
 /// The pulse of one kind of work.
 pub(crate) struct Pulse {
@@ -98,7 +101,7 @@ impl Pulse {
             return (true, false);
         }
         let next = self.probe.load(Ordering::Acquire);
-        let later = now.saturating_add(millis(PROBE));
+        let later = now.saturating_add(millis(PATIENT_PROBE));
         let chosen = now >= next
             && self.probe.compare_exchange(next, later, Ordering::AcqRel, Ordering::Acquire).is_ok();
         (chosen, true)
@@ -114,6 +117,8 @@ impl Pulse {
     fn end(&self, now: u64, well: bool) {
         if well {
             self.moved.store(now, Ordering::Release);
+        } else {
+            self.probe.store(now.saturating_add(millis(PROBE)), Ordering::Release);
         }
         self.failed.store(if well { 0 } else { now.max(1) }, Ordering::Release);
         self.under_way.fetch_sub(1, Ordering::AcqRel);
@@ -147,12 +152,12 @@ mod tests {
         assert_eq!(pulse.admits_at(11_999), (true, false));
         assert_eq!(pulse.admits_at(12_000), (true, true), "the first one sees");
         assert_eq!(pulse.admits_at(12_000), (false, true));
-        assert_eq!(pulse.admits_at(12_999), (false, true));
-        assert_eq!(pulse.admits_at(13_000), (true, true), "another one");
-        pulse.end(13_100, true);
-        assert_eq!(pulse.admits_at(13_200), (true, false), "one has come to an end");
-        assert_eq!(pulse.admits_at(15_100), (true, true), "the other one still hangs");
-        pulse.end(15_200, true);
+        assert_eq!(pulse.admits_at(16_999), (false, true));
+        assert_eq!(pulse.admits_at(17_000), (true, true), "another one");
+        pulse.end(17_100, true);
+        assert_eq!(pulse.admits_at(17_200), (true, false), "one has come to an end");
+        assert_eq!(pulse.admits_at(22_100), (true, true), "the other one still hangs");
+        pulse.end(22_200, true);
         assert_eq!(pulse.admits_at(99_000), (true, false));
     }
 
@@ -164,11 +169,12 @@ mod tests {
         pulse.begin(11_600);
         assert_eq!(pulse.admits_at(11_900), (true, false), "one failure is none");
         pulse.end(13_000, false);
-        assert_eq!(pulse.admits_at(13_100), (true, true));
-        assert_eq!(pulse.admits_at(13_200), (false, true), "nothing has gone well for 3.2 s");
-        pulse.begin(13_200);
-        pulse.end(13_300, true);
-        assert_eq!(pulse.admits_at(13_400), (true, false));
+        assert_eq!(pulse.admits_at(13_100), (false, true), "nothing has gone well for 3.1 s");
+        assert_eq!(pulse.admits_at(14_000), (true, true), "one looks");
+        assert_eq!(pulse.admits_at(14_100), (false, true));
+        pulse.begin(14_100);
+        pulse.end(14_300, true);
+        assert_eq!(pulse.admits_at(14_400), (true, false));
         pulse.begin(20_000);
         pulse.end(20_001, false);
         assert_eq!(pulse.admits_at(60_000), (true, false), "a failure of long ago says nothing of now");

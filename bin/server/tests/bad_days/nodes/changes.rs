@@ -37,8 +37,8 @@ fn a_replaced_secret_is_the_only_one_that_works() {
     let other = "Another.Pass-5506";
     nodes.apply(&ACME.replace("\"acme-m2m\"", "\"acme-m2n\""));
     nodes.apply(&ACME.replace(SECRET, other));
-    nodes.all_obey("the new one works", |node| ask(node, other).status == 200);
-    nodes.all_obey("the old one does not", |node| ask(node, SECRET).status == 401);
+    nodes.all_obey("the old one does not work", |node| ask(node, SECRET).status == 401);
+    nodes.all_obey("the new one does", |node| ask(node, other).status == 200);
 }
 
 #[test]

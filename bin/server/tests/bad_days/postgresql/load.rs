@@ -80,10 +80,12 @@ impl Load {
 
 impl Worker {
     fn work(mut self, stopped: &mpsc::Receiver<()>) -> Told {
+        let mut round = 0;
         while stopped.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
             self.machine();
             self.family();
-            if self.told.live.len() % 3 == 2 {
+            round += 1;
+            if round % 3 == 0 && !self.told.live.is_empty() {
                 self.revoke();
             }
         }

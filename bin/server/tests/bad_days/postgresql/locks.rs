@@ -12,11 +12,18 @@ fn a_lock_that_is_held_for_long_holds_nobody_up_for_long() {
     let load = Load::start(std::slice::from_ref(&url), 4);
     cluster.wait_for("SELECT count(*) > 20 FROM sessions", "t");
     let mut holder = cluster.session("holder");
-    // In the order in which the server takes them, or they would be in a deadlock.
-    holder.send("BEGIN; LOCK TABLE refresh_families, sessions, tenants, audit_log IN ACCESS EXCLUSIVE MODE");
+    // Whoever gets in a deadlock with it is not the holder.
+    holder.send(
+        "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE refresh_families, refresh_tokens, authenticators, \
+         source_failures, clients, users, policies, tenants, signing_keys, sessions, audit_log \
+         IN ACCESS EXCLUSIVE MODE",
+    );
     installation.tells_of_the_outage();
-    installation.refuses_soon();
-    installation.wait_for_log("the database does not answer");
+    for work in ["reads", "commits"] {
+        let words = format!("the database does not answer; requests are refused at once work=\"{work}\"");
+        installation.wait_for_log(&words);
+    }
+    installation.refuses_at_once();
     drop(holder);
     installation.recovers();
     let told = load.stop();

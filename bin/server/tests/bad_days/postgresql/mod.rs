@@ -75,43 +75,27 @@ impl Installation {
         assert_eq!(http().get(self.node.acme("jwks")).said().status, 200, "from memory");
     }
 
-    /// A known outage is answered with 503 at once, issuing and reading alike.
+    /// A known outage is answered with 503 at once, issuing and reading alike, but for the few that are let through to see
+    /// whether it is over.
     #[track_caller]
     fn refuses_at_once(&self) {
-        self.refuses(AT_ONCE);
-    }
-
-    /// Issuing is refused at once, but for one request a second that is let through to see whether it is over; reading
-    /// may wait for its lock as long as other look-ups come to an end.
-    #[track_caller]
-    fn refuses_soon(&self) {
-        let waited = self.refuses(BOUND);
-        assert!(waited <= 4, "{waited} of 10 waited");
-    }
-
-    /// Asks for tokens and about one, and tells how many that asked for one waited.
-    #[track_caller]
-    fn refuses(&self, bound: Duration) -> usize {
         let ask = http();
         let mut waited = 0;
         for _ in 0..10 {
-            for (issuing, request) in [
-                (
-                    true,
-                    acme_m2m(ask.post(self.node.acme("token"))).form(&[("grant_type", "client_credentials")]),
-                ),
-                (false, acme_m2m(ask.post(self.node.acme("introspect"))).form(&[("token", &self.token)])),
+            for request in [
+                acme_m2m(ask.post(self.node.acme("token"))).form(&[("grant_type", "client_credentials")]),
+                acme_m2m(ask.post(self.node.acme("introspect"))).form(&[("token", &self.token)]),
             ] {
                 let begun = Instant::now();
                 let said = request.said();
                 let took = begun.elapsed();
                 assert_eq!(said.error(), (503, "temporarily_unavailable".into()), "{}", said.text);
                 assert_eq!(said.header("retry-after"), "1");
-                assert!(took < bound, "{took:?}");
-                waited += usize::from(issuing && took >= AT_ONCE);
+                assert!(took < BOUND, "{took:?}");
+                waited += usize::from(took >= AT_ONCE);
             }
         }
-        waited
+        assert!(waited <= 4, "{waited} of 20 waited");
     }
 
     #[track_caller]
