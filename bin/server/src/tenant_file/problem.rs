@@ -37,7 +37,8 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Problems<'a> {
     text: &'a str,
-    found: Vec<Problem>,
+    /// With the byte at which each entry begins; its line is found at the end, for all of them in one pass.
+    found: Vec<(usize, Problem)>,
 }
 
 impl<'a> Problems<'a> {
@@ -48,8 +49,8 @@ impl<'a> Problems<'a> {
 
     /// Notes one.
     pub(super) fn add(&mut self, place: &Place, key: &'static str, text: impl Into<String>) {
-        let line = line_at(self.text, place.offset);
-        self.found.push(Problem { line, entry: place.entry.clone(), key, text: text.into() });
+        let problem = Problem { line: 0, entry: place.entry.clone(), key, text: text.into() };
+        self.found.push((place.offset, problem));
     }
 
     /// Notes one if there is one.
@@ -73,8 +74,16 @@ impl<'a> Problems<'a> {
 
     /// All of them, in the file's order.
     pub(super) fn into_found(mut self) -> Vec<Problem> {
-        self.found.sort_by_key(|problem| problem.line);
-        self.found
+        self.found.sort_by_key(|(offset, _)| *offset);
+        let mut bytes = self.text.bytes().enumerate().peekable();
+        let mut line: usize = 1;
+        let placed = self.found.into_iter().map(|(offset, problem)| {
+            while let Some((_, byte)) = bytes.next_if(|(at, _)| *at < offset) {
+                line = line.saturating_add(usize::from(byte == b'\n'));
+            }
+            Problem { line, ..problem }
+        });
+        placed.collect()
     }
 }
 

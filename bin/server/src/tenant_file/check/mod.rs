@@ -152,7 +152,8 @@ impl<'a> Scene<'a> {
     ) -> Option<&'a AuthenticationPolicy> {
         let known = PolicyCode::parse(code).and_then(|code| self.known.get(&code));
         if known.is_none() {
-            let codes: Vec<&str> = self.known.keys().map(PolicyCode::as_str).collect();
+            // Enough to find a typing error by; a long list for each of many would be a very long text.
+            let codes: Vec<&str> = self.known.keys().take(20).map(PolicyCode::as_str).collect();
             problems.add(place, key, format!("there is no policy {code:?}; there are {}", codes.join(", ")));
         }
         known

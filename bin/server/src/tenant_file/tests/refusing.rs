@@ -230,3 +230,15 @@ proptest! {
         drop(parse::parse(&format!("{head}{between}{tail}")));
     }
 }
+
+/// To look for each one's line from the beginning again would take hours.
+#[test]
+fn a_full_file_of_problems_is_told_at_once() {
+    let user = "[[users]]\nuser_name = ''\n";
+    let count = (parse::LIMIT - HEAD.len()) / user.len();
+    let text = format!("{HEAD}{}", user.repeat(count));
+    let said = Installation::new().problems(&text);
+    assert!(said.len() >= count);
+    assert!(said.first().unwrap().starts_with("line 3: user : user_name"), "{:?}", said.first());
+    assert!(said.last().unwrap().starts_with(&format!("line {}: user ", 2 * count + 1)), "{:?}", said.last());
+}
