@@ -107,6 +107,7 @@ fn chapter(context: &Context, scenes: &[Scene; 3]) -> Chapter {
             format!("{low:.0} – {high:.0}"),
             format!("{:.2}", median(scene.runs.iter().map(|run| run.p99))),
             format!("{:.2}", lost(scene).unwrap_or_default()),
+            refused(scene),
             format!("{guesses:.0}"),
             statuses(&scene.flooded),
             format!("{:.0}", median(scene.runs.iter().map(|run| run.generator.busy)) * 100.0),
@@ -131,6 +132,7 @@ fn chapter(context: &Context, scenes: &[Scene; 3]) -> Chapter {
             "range",
             "p99 ms",
             "lost",
+            "refused ‰",
             "guesses per s",
             "answers",
             "load %",
@@ -143,6 +145,14 @@ fn chapter(context: &Context, scenes: &[Scene; 3]) -> Chapter {
         ],
         details: details.collect(),
     }
+}
+
+/// How many of a thousand correct requests were answered 503.
+#[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
+fn refused(scene: &Scene) -> String {
+    let sum = |of: fn(&Observed) -> f64| scene.runs.iter().map(of).sum::<f64>();
+    let refused = sum(|run| run.refused as f64);
+    format!("{:.2}", 1000.0 * refused / (refused + sum(|run| run.answered as f64)).max(1.0))
 }
 
 /// Such as `401: 12, 429: 3000`.

@@ -45,7 +45,7 @@ pub fn public(
         patience: Duration::from_secs(section.request_timeout),
         keep_alive: Duration::from_secs(section.keep_alive),
         connections,
-        wait: Duration::from_millis(section.max_wait_ms / 4),
+        wait: Duration::from_millis(section.max_wait_ms * 2 / 5),
     };
     let shutdown_timeout = section.shutdown_timeout;
     let data = web::Data::from(Arc::clone(app));

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) struct Tally {
     /// Answers with status 200 within the run.
     pub(crate) answered: u64,
+    /// Answers with status 503 where they are no error.
+    pub(crate) refused: u64,
     /// Everything else.
     pub(crate) errors: u64,
     /// What the first of them was.
@@ -43,6 +45,7 @@ impl Tally {
     /// Takes another one in.
     pub(crate) fn merge(&mut self, mut other: Self) {
         self.answered = self.answered.saturating_add(other.answered);
+        self.refused = self.refused.saturating_add(other.refused);
         self.errors = self.errors.saturating_add(other.errors);
         self.micros.append(&mut other.micros);
         self.late.append(&mut other.late);

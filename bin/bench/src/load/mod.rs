@@ -49,6 +49,8 @@ pub(crate) struct Observed {
     pub(crate) p99: f64,
     /// The slowest, milliseconds.
     pub(crate) slowest: f64,
+    /// Answers with status 503, beside a flood: the server had no room for them.
+    pub(crate) refused: u64,
     /// What the generator itself was like.
     pub(crate) generator: Generator,
 }
@@ -62,10 +64,11 @@ pub(crate) fn run(address: SocketAddr, scripts: Vec<Script>, pace: Pace, span: D
     beside(address, scripts, pace, span, None).map(|(observed, _flooded)| observed)
 }
 
-/// The same, while a flood of guesses comes over connections of its own. What guesses are answered does not matter.
+/// The same, while a flood of guesses comes over connections of its own, if there is one. What guesses are answered does
+/// not matter, and 503 is counted and asked again: who is refused has less throughput, which is what is measured.
 ///
 /// # Errors
-/// As above.
+/// As above, but for 503 beside a flood.
 pub(crate) fn beside(
     address: SocketAddr,
     scripts: Vec<Script>,
@@ -82,7 +85,8 @@ pub(crate) fn beside(
     let [p50, p99, slowest] = tally.quantiles([0.5, 0.99, 1.0]);
     #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
     let per_second = tally.answered as f64 / span.as_secs_f64();
-    Ok((Observed { per_second, answered: tally.all(), p50, p99, slowest, generator }, flooded))
+    let (answered, refused) = (tally.all(), tally.refused);
+    Ok((Observed { per_second, answered, p50, p99, slowest, refused, generator }, flooded))
 }
 
 /// Sends one request over a connection of its own and gives the answer's body.
@@ -120,7 +124,7 @@ async fn all(
     let (mut tasks, mut floods) = (JoinSet::new(), JoinSet::new());
     for (number, (connection, script)) in (0_u32..).zip(lines) {
         let schedule = Schedule::new(pace, (number, count), start, span);
-        tasks.spawn(drive(connection, script, schedule));
+        tasks.spawn(drive(connection, script, schedule, flood.is_some()));
     }
     if let Some(flood) = flood {
         for number in 0..flood::CONNECTIONS {
@@ -174,7 +178,12 @@ impl Schedule {
     }
 }
 
-async fn drive(mut connection: Connection, mut script: Script, mut schedule: Schedule) -> Tally {
+async fn drive(
+    mut connection: Connection,
+    mut script: Script,
+    mut schedule: Schedule,
+    refusable: bool,
+) -> Tally {
     let mut tally = Tally::default();
     while let Some(intended) = schedule.next() {
         if intended > clock::now() {
@@ -194,6 +203,9 @@ async fn drive(mut connection: Connection, mut script: Script, mut schedule: Sch
                     tally.bad(failure.to_string());
                     break;
                 }
+            }
+            Ok(answer) if answer.status == 503 && refusable => {
+                tally.refused = tally.refused.saturating_add(1);
             }
             Ok(answer) => {
                 let body: String = String::from_utf8_lossy(answer.body).chars().take(200).collect();

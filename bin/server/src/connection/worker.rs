@@ -20,7 +20,7 @@ const LOOK: u64 = 50;
 const ROOM: u64 = 100;
 
 /// Requests that a worker answers after a beat however late the next one is: a thread that slept has no queue.
-const AT_LEAST: u32 = 32;
+const AT_LEAST: u32 = 64;
 
 /// What a worker grants.
 #[derive(Clone, Copy, Debug)]
