@@ -12,7 +12,7 @@ use storage::{Database, TenantStore};
 use crate::{
     bucket::Buckets,
     clock::Clock,
-    config::Config,
+    config::{Config, ConfigError},
     facts::{Facts, TenantFacts},
     gate::Gate,
     hashing::{HashBounds, Hashing},
@@ -20,6 +20,7 @@ use crate::{
     lane::Lane,
     metrics::Metrics,
     proven::ProvenSecrets,
+    proxy::Proxies,
     setup::Setup,
 };
 
@@ -50,6 +51,8 @@ pub struct App {
     pub proven: ProvenSecrets,
     /// What limits guessing at one authenticator.
     pub buckets: Buckets,
+    /// The proxies in front.
+    pub proxies: Proxies,
     /// What limits one source over all authenticators, known or not.
     pub source_buckets: Buckets,
     /// Where reads happen.
@@ -70,6 +73,9 @@ pub enum BuildError {
     /// A metric is malformed.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// A proxy's thumbprint is none.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
     /// Randomness or the database failed.
     #[error("{0}")]
     Fault(#[from] Fault),
@@ -98,6 +104,7 @@ impl App {
         let env = Env { now: setup.clock.now(), entropy: setup.entropy.as_ref() };
         Ok(Self {
             proven: ProvenSecrets::new(security.proven_secret_seconds, &env)?,
+            proxies: Proxies::from_sections(&config.raw.server, &config.raw.proxy)?,
             buckets: Buckets::new(security.guess_burst, security.guesses_per_minute),
             source_buckets: Buckets::new(
                 security.guess_burst.saturating_mul(SOURCE_SHARE),

@@ -21,6 +21,7 @@ pub mod listener;
 pub mod metrics;
 pub mod operator;
 pub mod proven;
+pub mod proxy;
 pub mod respond;
 pub mod routes;
 pub mod server;

@@ -7,6 +7,7 @@ mod database;
 mod jobs;
 mod log;
 mod management;
+mod proxy;
 mod security;
 mod server;
 mod source;
@@ -19,6 +20,7 @@ pub use database::DatabaseSection;
 pub use jobs::JobsSection;
 pub use log::{LogFormat, LogSection};
 pub use management::ManagementSection;
+pub use proxy::{CertificateHeader, ProxySection};
 pub use security::{Argon2Section, SecuritySection};
 pub use server::ServerSection;
 
@@ -28,6 +30,8 @@ pub use server::ServerSection;
 pub struct RawConfig {
     /// `[server]`
     pub server: ServerSection,
+    /// `[proxy]`
+    pub proxy: ProxySection,
     /// `[management]`
     pub management: ManagementSection,
     /// `[database]`
@@ -80,7 +84,8 @@ impl RawConfig {
             .separator("__")
             .try_parsing(true)
             .list_separator(",")
-            .with_list_parse_key("server.trusted_proxies");
+            .with_list_parse_key("server.trusted_proxies")
+            .with_list_parse_key("proxy.certificates");
         Self::built(builder.add_source(variables))
     }
 
@@ -125,6 +130,7 @@ impl Config {
     /// [`ConfigError::Value`] for the first that is wrong.
     pub fn check(raw: RawConfig) -> Result<Self, ConfigError> {
         let public_url = raw.server.check()?;
+        raw.proxy.check(!raw.server.trusted_proxies.is_empty())?;
         raw.management.check()?;
         raw.database.check()?;
         raw.security.check()?;

@@ -1,14 +1,13 @@
 //! One request to a tenant's endpoint, read and named.
 
-use std::{cell::RefCell, net::IpAddr, sync::Arc};
+use std::{cell::RefCell, sync::Arc};
 
 use actix_web::{HttpRequest, http::header};
 use domain::{Client, Env, Fault, Origin, PeerCertificate, SourceAddr, Timestamp, WireProfile};
-use ipnet::IpNet;
 use oidc_core::Params;
 use storage::TenantStore;
 
-use crate::{app::App, connection, facts::TenantFacts, lane};
+use crate::{app::App, facts::TenantFacts, lane};
 
 /// What the log and the metrics say of a request besides its outcome.
 #[derive(Debug, Default)]
@@ -107,71 +106,7 @@ const fn count(total: &mut u32, more: u32) {
     *total = total.saturating_add(more);
 }
 
-/// Most hops of `X-Forwarded-For` that are looked at.
-const MAX_HOPS: usize = 16;
-
-/// The caller's address: see [`nearest`]. `None` where the socket has none.
-pub fn source(http: &HttpRequest, trusted: &[IpNet]) -> Option<SourceAddr> {
-    let forwarded: Vec<&str> = http
-        .headers()
-        .get_all(header::X_FORWARDED_FOR)
-        .map(|value| value.to_str().unwrap_or_default())
-        .collect();
-    Some(nearest(http.peer_addr()?.ip(), &forwarded, trusted))
-}
-
-/// The socket's address, or where that is a trusted proxy's, the nearest address in the values of `X-Forwarded-For`
-/// that is no trusted proxy's. What is malformed ends the walk: nothing to the left of it is believed.
-pub fn nearest(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> SourceAddr {
-    let mut source = peer.to_canonical();
-    let is_proxy = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let mut hops = forwarded.iter().rev().flat_map(|value| value.rsplit(',')).take(MAX_HOPS);
-    while is_proxy(&source) {
-        let Some(Ok(hop)) = hops.next().map(|hop| hop.trim().parse::<IpAddr>()) else { break };
-        source = hop.to_canonical();
-    }
-    SourceAddr::new(source)
-}
-
-/// The certificate of the request's connection.
-pub fn certificate(http: &HttpRequest) -> Option<Arc<PeerCertificate>> {
-    connection::certificate(http)
-}
-
 /// The values of all `Authorization` headers.
 pub fn authorization(http: &HttpRequest) -> Vec<Vec<u8>> {
     http.headers().get_all(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    fn seen(peer: &str, forwarded: &[&str]) -> String {
-        let mut request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
-        for value in forwarded {
-            request = request.append_header((header::X_FORWARDED_FOR, *value));
-        }
-        let trusted = ["10.0.0.0/24".parse().unwrap(), "10.1.0.1/32".parse().unwrap()];
-        source(&request.to_http_request(), &trusted).unwrap().to_string()
-    }
-
-    #[test]
-    fn only_a_trusted_proxy_is_believed_and_only_up_to_the_first_stranger() {
-        assert_eq!(seen("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
-        assert_eq!(seen("10.0.0.5", &["198.51.100.7"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.5", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.5", &["203.0.113.9, 198.51.100.7, 10.1.0.1"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.5", &["203.0.113.9", "198.51.100.7"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.5", &["::ffff:198.51.100.7"]), "198.51.100.7");
-    }
-
-    #[test]
-    fn what_is_malformed_or_missing_leaves_the_proxy_itself() {
-        assert_eq!(seen("10.0.0.5", &[]), "10.0.0.5");
-        assert_eq!(seen("10.0.0.5", &["198.51.100.7, nonsense"]), "10.0.0.5");
-        assert_eq!(seen("10.0.0.5", &["198.51.100.7:443"]), "10.0.0.5");
-    }
 }

@@ -184,14 +184,14 @@ async fn read(
     let sources =
         params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };
     let params: Params = params::read(sources, &facts.profile).map_err(Unread::Stop)?;
-    let source = call::source(http, &app.config.raw.server.trusted_proxies)
-        .ok_or(Unread::Fault(Fault::Invariant("a TCP connection has a peer")))?;
+    let source =
+        app.proxies.source(http).ok_or(Unread::Fault(Fault::Invariant("a TCP connection has a peer")))?;
     Ok(Call {
         store: app.database.tenant(facts.tenant.id),
         now: app.clock.now(),
         origin: Origin { source: Some(source), request_id: id },
         source,
-        certificate: call::certificate(http),
+        certificate: app.proxies.certificate(http).map_err(Unread::Stop)?,
         authorization: call::authorization(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,

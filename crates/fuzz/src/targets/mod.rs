@@ -22,6 +22,7 @@ pub const ALL: [Target; 25] = [
     ("date", values::date),
     ("encoding", values::encoding),
     ("forwarded_for", requests::forwarded_for),
+    ("proxy_certificate", requests::proxy_certificate),
     ("introspection", requests::introspection),
     ("jws", keys::jws),
     ("key_set", keys::key_set),

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use countersign_server::extract::{accept as accepts, call, params, request_id as ids};
+use countersign_server::extract::{accept as accepts, params, request_id as ids};
+use countersign_server::proxy;
 use domain::{Fault, ProfileName, Refusal, WireProfile, port::Entropy};
 use oidc_core::introspect::{self, Target};
 use oidc_core::token::{GrantRequest, TokenRequest};
@@ -72,13 +73,18 @@ pub fn forwarded_for(bytes: &[u8]) {
     let (first, rest) = (text(first), text(rest));
     let trusted = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap());
     let is_proxy = |ip: IpAddr| trusted.iter().any(|net: &ipnet::IpNet| net.contains(&ip));
-    let source = call::nearest(peer, &[&first, &rest], &trusted).ip();
+    let source = proxy::nearest(peer, false, &[&first, &rest], &trusted).ip();
     let named = |value: &str| {
         value.split(',').any(|hop| hop.trim().parse::<IpAddr>().is_ok_and(|hop| hop.to_canonical() == source))
     };
     assert!(source == peer.to_canonical() || named(&first) || named(&rest), "an address out of nowhere");
     assert!(is_proxy(peer.to_canonical()) || source == peer.to_canonical(), "a stranger was believed");
     assert_eq!(source, source.to_canonical());
+}
+
+/// What a proxy says of its client's certificate, in each form that is known.
+pub fn proxy_certificate(bytes: &[u8]) {
+    proxy::read_anything(&text(bytes));
 }
 
 /// `X-Correlation-ID`: the caller's when it is well-formed, else one of ours.
