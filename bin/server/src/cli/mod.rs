@@ -8,6 +8,7 @@ mod keys;
 mod migrate;
 pub mod output;
 pub mod private_file;
+mod proxy_check;
 mod serve;
 mod tenant;
 
@@ -57,6 +58,8 @@ enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(config_cmd::Command),
+    /// Prove from outside that certificate headers cannot be forged past the proxy.
+    ProxyCheck(proxy_check::Args),
     /// Bring the database to the schema that this version needs.
     Migrate(ConfigArg),
 }
@@ -131,6 +134,7 @@ fn run(command: Command) -> Result<Vec<String>, CliError> {
         Command::Keys(command) => keys::run(command),
         Command::Audit(args) => audit::run(args),
         Command::Config(command) => config_cmd::run(command),
+        Command::ProxyCheck(args) => proxy_check::run(&args),
         Command::Migrate(arg) => migrate::run(&arg.read()?),
     }
 }

@@ -13,7 +13,7 @@ mod values;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 25] = [
+pub const ALL: [Target; 26] = [
     ("accept", requests::accept),
     ("basic", clients::basic),
     ("config", files::config),
