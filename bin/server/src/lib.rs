@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod app;
 pub mod bucket;
+pub mod chains;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -27,3 +28,4 @@ pub mod server;
 pub mod setup;
 pub mod telemetry;
 pub mod tenant_file;
+pub mod tls;
