@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthMethod, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes, SecretDigest, SigningAlg,
-    Ttl,
+    AuthMethod, CertificateName, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes,
+    SecretDigest, SigningAlg, Ttl,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };
@@ -66,6 +66,9 @@ pub struct Client {
     pub refresh_token_validity: Option<Ttl>,
     /// `hid_client_consentprompt`: with it, the password grant yields no refresh token (CONTRACT 3.2).
     pub consent_prompt: bool,
+    /// What its certificates are told by under `tls_client_auth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_name: Option<CertificateName>,
     /// Free attributes, carried for the administrator.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,

@@ -41,7 +41,7 @@ pub mod write;
 pub use admin::AdminWrite;
 pub use audit::{AuditEvent, AuditKind, AuditOutcome, Origin};
 pub use authenticator::{Authenticator, AuthenticatorStatus, PasswordCredential, Statistics};
-pub use certificate::{AltName, PeerCertificate, Thumbprint};
+pub use certificate::{AltName, CertificateName, ChainProblem, PeerCertificate, Thumbprint};
 pub use client::{Client, ClientSecrets, ResponseSigning};
 pub use digest::SecretDigest;
 pub use distinguished_name::DistinguishedName;

@@ -32,6 +32,9 @@ pub struct TenantSettings {
     pub jwks_cache: Ttl,
     /// How long a key stays published after its last signature.
     pub key_verify: Ttl,
+    /// The authorities whose certificates its clients may prove themselves by, in PEM; `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtls_truststore: Option<String>,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -53,6 +56,7 @@ impl TenantSettings {
             key_active: Ttl::from_days(90),
             jwks_cache: Ttl::from_secs(3600),
             key_verify: Ttl::from_days(2),
+            mtls_truststore: None,
         }
     }
 }

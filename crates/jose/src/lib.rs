@@ -13,8 +13,10 @@ mod key;
 mod master_key;
 mod peer;
 mod pem;
+pub mod pki;
 mod sealer;
 mod signer;
+mod truststore;
 mod verifier;
 
 #[cfg(test)]
@@ -29,4 +31,5 @@ pub use peer::{CertificateRejected, peer_certificate};
 pub use pem::certificates_from_pem;
 pub use sealer::AesSealer;
 pub use signer::OpenSslSigner;
+pub use truststore::{Truststore, TruststoreRejected, Window};
 pub use verifier::{JoseVerifier, JwsRejected, VerifiedJws};

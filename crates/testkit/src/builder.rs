@@ -61,6 +61,7 @@ pub fn a_client(id: &str) -> ClientBuilder {
             introspection_signed_response_alg: SigningAlg::RS256,
             refresh_token_validity: None,
             consent_prompt: false,
+            certificate_name: None,
             attributes: BTreeMap::new(),
         },
     }

@@ -196,6 +196,7 @@ impl Records {
             introspection_signed_response_alg: SigningAlg::RS256,
             refresh_token_validity: None,
             consent_prompt: false,
+            certificate_name: None,
             attributes: BTreeMap::new(),
         }
     }

@@ -11,6 +11,7 @@ mod proxy;
 mod security;
 mod server;
 mod source;
+mod tls;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ pub use management::ManagementSection;
 pub use proxy::{CertificateHeader, ProxySection};
 pub use security::{Argon2Section, SecuritySection};
 pub use server::ServerSection;
+pub use tls::{AskFor, TlsSection};
 
 /// The configuration as written. Secrets are text here and hidden by [`RawConfig::redacted`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub struct RawConfig {
     pub server: ServerSection,
     /// `[proxy]`
     pub proxy: ProxySection,
+    /// `[[tls]]`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tls: Vec<TlsSection>,
     /// `[management]`
     pub management: ManagementSection,
     /// `[database]`
@@ -131,6 +136,7 @@ impl Config {
     pub fn check(raw: RawConfig) -> Result<Self, ConfigError> {
         let public_url = raw.server.check()?;
         raw.proxy.check(!raw.server.trusted_proxies.is_empty())?;
+        raw.tls.iter().try_for_each(TlsSection::check)?;
         raw.management.check()?;
         raw.database.check()?;
         raw.security.check()?;

@@ -7,6 +7,7 @@ use domain::{Client, Env, Fault, Origin, PeerCertificate, SourceAddr, Timestamp,
 use oidc_core::Params;
 use storage::TenantStore;
 
+use super::params;
 use crate::{app::App, facts::TenantFacts, lane};
 
 /// What the log and the metrics say of a request besides its outcome.
@@ -36,6 +37,8 @@ pub struct Call {
     pub source: SourceAddr,
     /// The certificate whose key the caller has proved to hold, if it showed one. Its chain has not been judged.
     pub certificate: Option<Arc<PeerCertificate>>,
+    /// Whether the request says that the certificate is to prove its client (seed 001).
+    pub by_certificate: bool,
     /// The values of all `Authorization` headers.
     pub authorization: Vec<Vec<u8>>,
     /// The `Accept` header.
@@ -104,6 +107,11 @@ impl Call {
 
 const fn count(total: &mut u32, more: u32) {
     *total = total.saturating_add(more);
+}
+
+/// Whether the query says `_tlsclientauth=1` (seed 001), under every profile.
+pub fn by_certificate(http: &HttpRequest) -> bool {
+    http.query_string().split('&').any(|pair| pair == params::BY_CERTIFICATE)
 }
 
 /// The values of all `Authorization` headers.

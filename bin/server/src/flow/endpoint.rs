@@ -192,6 +192,7 @@ async fn read(
         origin: Origin { source: Some(source), request_id: id },
         source,
         certificate: app.proxies.certificate(http).map_err(Unread::Stop)?,
+        by_certificate: call::by_certificate(http),
         authorization: call::authorization(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,

@@ -50,6 +50,10 @@ pub(super) struct SettingsDoc {
     pub(super) jwks_cache_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key_verify_days: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls_truststore: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) mtls_truststore_file: Option<String>,
 }
 
 /// `[[policies]]`: the attributes of [`domain::AuthenticationPolicy`] under the same names, all optional but `code`.
@@ -170,6 +174,16 @@ pub(super) struct ClientDoc {
     pub(super) hid_refresh_token_validity: Option<i64>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) hid_client_consentprompt: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_subject_dn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_dns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_email: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) attributes: BTreeMap<String, String>,
 }

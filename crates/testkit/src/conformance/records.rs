@@ -94,6 +94,7 @@ fn full_client() -> Client {
             client.introspection_signed_response_alg = SigningAlg::PS256;
             client.refresh_token_validity = Some(Ttl::from_days(30));
             client.consent_prompt = true;
+            client.certificate_name = Some(domain::CertificateName::SubjectDn("CN=m2m,O=Bank".to_owned()));
             client.attributes = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
         })
         .build()

@@ -1,5 +1,6 @@
 //! `[[clients]]`
 
+mod certificate;
 mod secret;
 mod values;
 
@@ -28,6 +29,7 @@ pub(super) fn check(
         problems.check(named.insert(doc.client_id.clone()), &place, "client_id", "is named twice");
         let Some(client) = client(&mut doc, scene, &place, problems) else { continue };
         values::check(&client, scene, &place, problems);
+        certificate::check(&client, &place, problems);
         let secret = secret::check(doc, &client, scene, &place, problems);
         found.push(DesiredClient { client, secret });
     }
@@ -84,6 +86,7 @@ fn client(
         introspection_signed_response_alg: doc.introspection_signed_response_alg.unwrap_or(first),
         refresh_token_validity: doc.hid_refresh_token_validity.map(Ttl::from_secs),
         consent_prompt: doc.hid_client_consentprompt,
+        certificate_name: certificate::name(doc, place, problems),
         attributes: std::mem::take(&mut doc.attributes),
     })
 }
