@@ -121,6 +121,7 @@ impl Records {
             policy: Some(policy.clone()),
             channel: None,
             context: Vec::new(),
+            confirmation: None,
         })
     }
 
@@ -156,6 +157,7 @@ impl Records {
             policy: Some(self.policy.clone()),
             channel: None,
             context: Vec::new(),
+            confirmation: None,
             expires_at: token.expires_at,
             current: token.locator,
             previous: None,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use domain::policy::{CharacterRange, DeliveryGateway};
 use domain::{
-    AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientSecrets, GrantType,
+    AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientSecrets, Confirmation, GrantType,
     PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning, SecretDigest, Session, SessionLimits,
-    SigningAlg, SigningKeyRecord, SourceFailures, Statistics, StoredRefresh, TenantSettings, Timestamp, Ttl,
-    Write,
+    SigningAlg, SigningKeyRecord, SourceFailures, Statistics, StoredRefresh, TenantSettings, Thumbprint,
+    Timestamp, Ttl, Write,
 };
 
 use super::TestStore;
@@ -27,6 +27,10 @@ fn context() -> Vec<(String, String)> {
         .into()
 }
 
+fn bound() -> Option<Confirmation> {
+    Confirmation::new(Some(Thumbprint::from_bytes([7; 32])), Some(Thumbprint::from_bytes([8; 32])))
+}
+
 /// A session, bare and full.
 pub fn a_session_reads_back(store: &mut dyn TestStore) {
     seed(store);
@@ -41,6 +45,7 @@ pub fn a_session_reads_back(store: &mut dyn TestStore) {
         policy: Some(policy()),
         channel: Some(channel()),
         context: context(),
+        confirmation: bound(),
         ..session_of(10, 2)
     };
     let written = [session(1), full];
@@ -61,6 +66,7 @@ pub fn a_family_and_its_token_read_back(store: &mut dyn TestStore) {
         policy: Some(policy()),
         channel: Some(channel()),
         context: context(),
+        confirmation: bound(),
         previous: Some(locator(99)),
         rotated_at: Some(later(3)),
         sealed_answer: Some(vec![0, 255, 7]),
@@ -168,6 +174,7 @@ pub fn a_user_reads_back_by_id_and_exact_name(store: &mut dyn TestStore) {
     for user in [bob(), full] {
         administer(store, vec![AdminWrite::InsertUser(Box::new(user.clone()))]);
         assert_eq!(store.user_by_name(&user.user_name).expect("the store answers"), Some(user.clone()));
+        assert_eq!(store.user_by_subject(&user.subject_id).expect("the store answers"), Some(user.clone()));
         assert_eq!(store.user(user.id).expect("the store answers"), Some(user));
     }
     for name in ["BOB", "bob ", " bob", "bo", "b%", "b_b", "äli ce@example.com"] {
