@@ -5,11 +5,13 @@
 
 mod argon2_hasher;
 mod certificate;
+mod der;
 mod entropy;
 mod hkdf;
 mod jwk;
 mod key;
 mod master_key;
+mod peer;
 mod sealer;
 mod signer;
 mod verifier;
@@ -22,6 +24,7 @@ pub use entropy::OsEntropy;
 pub use jwk::jwk_thumbprint;
 pub use key::{NewKey, generate_key};
 pub use master_key::{MasterKey, MasterKeyError};
+pub use peer::{CertificateRejected, peer_certificate};
 pub use sealer::AesSealer;
 pub use signer::OpenSslSigner;
 pub use verifier::{JoseVerifier, JwsRejected, VerifiedJws};

@@ -12,10 +12,12 @@ mod worker;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    sync::Arc,
     task::{Context, Waker},
 };
 
 use actix_web::{HttpRequest, dev::ServiceRequest, http::header};
+use domain::PeerCertificate;
 
 pub use stream::Watched;
 pub use worker::{Bounds, Worker};
@@ -38,6 +40,8 @@ enum Phase {
 #[derive(Debug)]
 pub struct State {
     worker: Rc<Worker>,
+    /// What the peer showed in its handshake.
+    certificate: Option<Arc<PeerCertificate>>,
     requests: Cell<u32>,
     /// The beat at which a request last began, and how many did in it.
     begun: Cell<(u64, u32)>,
@@ -57,8 +61,9 @@ pub struct State {
 }
 
 impl State {
-    fn new(worker: Rc<Worker>) -> Self {
+    fn new(worker: Rc<Worker>, certificate: Option<Arc<PeerCertificate>>) -> Self {
         Self {
+            certificate,
             requests: Cell::new(0),
             begun: Cell::new((0, 0)),
             body: Cell::new(false),
@@ -149,6 +154,11 @@ impl Request {
     pub fn worker(&self) -> &Worker {
         &self.0.worker
     }
+}
+
+/// The certificate that the peer of a request's connection showed.
+pub fn certificate(request: &HttpRequest) -> Option<Arc<PeerCertificate>> {
+    request.conn_data::<Rc<State>>()?.certificate.clone()
 }
 
 /// Notes that the body of a request has been read to its end.

@@ -25,7 +25,7 @@ pub struct Watched {
 impl Watched {
     /// Puts a connection under a worker's watch.
     pub fn new(io: TcpStream, worker: &Rc<Worker>) -> Self {
-        let state = Rc::new(State::new(Rc::clone(worker)));
+        let state = Rc::new(State::new(Rc::clone(worker), None));
         worker.watch(&state);
         Self { io, state }
     }

@@ -3,12 +3,12 @@
 use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
 use actix_web::{HttpRequest, http::header};
-use domain::{Client, Env, Fault, Origin, SourceAddr, Timestamp, WireProfile};
+use domain::{Client, Env, Fault, Origin, PeerCertificate, SourceAddr, Timestamp, WireProfile};
 use ipnet::IpNet;
 use oidc_core::Params;
 use storage::TenantStore;
 
-use crate::{app::App, facts::TenantFacts, lane};
+use crate::{app::App, connection, facts::TenantFacts, lane};
 
 /// What the log and the metrics say of a request besides its outcome.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub struct Call {
     pub origin: Origin,
     /// The caller's address.
     pub source: SourceAddr,
+    /// The certificate whose key the caller has proved to hold, if it showed one. Its chain has not been judged.
+    pub certificate: Option<Arc<PeerCertificate>>,
     /// The values of all `Authorization` headers.
     pub authorization: Vec<Vec<u8>>,
     /// The `Accept` header.
@@ -129,6 +131,11 @@ pub fn nearest(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> SourceAdd
         source = hop.to_canonical();
     }
     SourceAddr::new(source)
+}
+
+/// The certificate of the request's connection.
+pub fn certificate(http: &HttpRequest) -> Option<Arc<PeerCertificate>> {
+    connection::certificate(http)
 }
 
 /// The values of all `Authorization` headers.

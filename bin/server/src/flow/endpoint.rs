@@ -191,6 +191,7 @@ async fn read(
         now: app.clock.now(),
         origin: Origin { source: Some(source), request_id: id },
         source,
+        certificate: call::certificate(http),
         authorization: call::authorization(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,
