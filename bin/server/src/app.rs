@@ -19,6 +19,7 @@ use crate::{
     jobs::Removing,
     lane::Lane,
     metrics::Metrics,
+    proof_keys::ProofKeys,
     proven::ProvenSecrets,
     setup::Setup,
 };
@@ -48,6 +49,8 @@ pub struct App {
     pub facts: Facts,
     /// Recently proven chosen secrets.
     pub proven: ProvenSecrets,
+    /// Keys of DPoP proofs that verified a moment ago.
+    pub proof_keys: ProofKeys,
     /// What limits guessing at one authenticator.
     pub buckets: Buckets,
     /// What limits one source over all authenticators, known or not.
@@ -98,6 +101,7 @@ impl App {
         let env = Env { now: setup.clock.now(), entropy: setup.entropy.as_ref() };
         Ok(Self {
             proven: ProvenSecrets::new(security.proven_secret_seconds, &env)?,
+            proof_keys: ProofKeys::new(),
             buckets: Buckets::new(security.guess_burst, security.guesses_per_minute),
             source_buckets: Buckets::new(
                 security.guess_burst.saturating_mul(SOURCE_SHARE),

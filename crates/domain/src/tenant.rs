@@ -1,10 +1,12 @@
 //! Tenants.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelCode, ProfileName, SigningAlg, TenantId, TenantName, Ttl, WireProfile};
+use crate::{
+    AccessTokenFormat, ChannelCode, ProfileName, SigningAlg, TenantId, TenantName, Ttl, WireProfile,
+};
 
 /// What an administrator sets for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,12 @@ pub struct TenantSettings {
     pub jwks_cache: Ttl,
     /// How long a key stays published after its last signature.
     pub key_verify: Ttl,
+    /// Whether DPoP proofs need a nonce (RFC 9449 §8).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_nonce_required: bool,
+    /// The resources that tokens can be asked for (RFC 8707), and the form of their access tokens.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, AccessTokenFormat>,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -53,6 +61,8 @@ impl TenantSettings {
             key_active: Ttl::from_days(90),
             jwks_cache: Ttl::from_secs(3600),
             key_verify: Ttl::from_days(2),
+            dpop_nonce_required: false,
+            resources: BTreeMap::new(),
         }
     }
 }

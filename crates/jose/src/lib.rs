@@ -27,4 +27,4 @@ pub use master_key::{MasterKey, MasterKeyError};
 pub use peer::{CertificateRejected, peer_certificate};
 pub use sealer::AesSealer;
 pub use signer::OpenSslSigner;
-pub use verifier::{JoseVerifier, JwsRejected, VerifiedJws};
+pub use verifier::{JoseVerifier, JwsRejected, ProofKey, VerifiedJws};

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{AuthMethod, GrantType, ProfileName, ResponseSigning, Secret, SigningAlg, TenantName};
+use domain::{
+    AccessTokenFormat, AuthMethod, GrantType, ProfileName, ResponseSigning, Secret, SigningAlg, TenantName,
+};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -50,6 +52,10 @@ pub(super) struct SettingsDoc {
     pub(super) jwks_cache_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key_verify_days: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dpop_nonce_required: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resources: Option<BTreeMap<String, AccessTokenFormat>>,
 }
 
 /// `[[policies]]`: the attributes of [`domain::AuthenticationPolicy`] under the same names, all optional but `code`.
@@ -170,6 +176,14 @@ pub(super) struct ClientDoc {
     pub(super) hid_refresh_token_validity: Option<i64>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) hid_client_consentprompt: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) dpop_bound_access_tokens: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) dpop_nonce_required: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) tls_client_certificate_bound_access_tokens: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) access_token_format: Option<AccessTokenFormat>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) attributes: BTreeMap<String, String>,
 }

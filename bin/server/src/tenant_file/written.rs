@@ -26,6 +26,8 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         key_active_days: days(settings.key_active),
         jwks_cache_seconds: Some(settings.jwks_cache.secs()),
         key_verify_days: days(settings.key_verify),
+        dpop_nonce_required: Some(settings.dpop_nonce_required),
+        resources: Some(settings.resources.clone()),
     }
 }
 
@@ -70,6 +72,10 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         introspection_signed_response_alg: Some(client.introspection_signed_response_alg),
         hid_refresh_token_validity: client.refresh_token_validity.map(Ttl::secs),
         hid_client_consentprompt: client.consent_prompt,
+        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+        dpop_nonce_required: client.dpop_nonce_required,
+        tls_client_certificate_bound_access_tokens: client.tls_client_certificate_bound_access_tokens,
+        access_token_format: Some(client.access_token_format),
         attributes: client.attributes.clone(),
     }
 }
