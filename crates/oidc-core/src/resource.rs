@@ -1,15 +1,22 @@
 //! Resource indicators (RFC 8707): for whom a token is, and which form it has.
 
-use domain::{AccessTokenFormat, Client, OAuthErrorCode, RefreshFamily, Refusal, TenantSettings};
+use domain::{
+    AccessTokenFormat, Client, OAuthErrorCode, ProfileName, RefreshFamily, Refusal, TenantSettings,
+    WireProfile,
+};
 
 use crate::token::TokenRequest;
 
-/// The audience of a new grant: the resources that are asked for, each once. None asked for means none named.
+/// The audience of a new grant: the resources that are asked for, each once. None asked for means none named. A `hid`
+/// tenant that lists none does not know the parameter, and ignores it as it ignores all unknown ones.
 ///
 /// # Errors
 /// `invalid_target` for a resource that the tenant does not have, and for two whose tokens have different forms.
 pub fn audience(request: &TokenRequest, settings: &TenantSettings) -> Result<Vec<String>, Refusal> {
     let mut audience: Vec<String> = Vec::new();
+    if settings.resources.is_empty() && settings.profile == ProfileName::Hid {
+        return Ok(audience);
+    }
     let mut form = None;
     for resource in &request.resources {
         let wanted = settings.resources.get(resource).ok_or(UNKNOWN)?;
@@ -27,8 +34,13 @@ pub fn audience(request: &TokenRequest, settings: &TenantSettings) -> Result<Vec
 ///
 /// # Errors
 /// `invalid_target` for a resource that the grant was not for.
-pub fn narrowed(request: &TokenRequest, family: &RefreshFamily) -> Result<Vec<String>, Refusal> {
-    if request.resources.is_empty() {
+pub fn narrowed(
+    request: &TokenRequest,
+    family: &RefreshFamily,
+    profile: &WireProfile,
+) -> Result<Vec<String>, Refusal> {
+    let unknown_parameter = profile.hid_members && family.audience.is_empty();
+    if request.resources.is_empty() || unknown_parameter {
         return Ok(family.audience.clone());
     }
     if request.resources.iter().any(|resource| !family.audience.contains(resource)) {

@@ -63,7 +63,7 @@ pub fn resolve(
         return Ok(spent(family, stored, env));
     }
     let scopes = narrowed(family, client, request.scope.as_ref())?;
-    let audience = resource::narrowed(request, family)?;
+    let audience = resource::narrowed(request, family, profile)?;
     Ok(Decision::Refresh(Box::new(grant(family, (scopes, audience), facts.policy))))
 }
 

@@ -5,6 +5,7 @@ mod dpop;
 mod jwt;
 pub(crate) mod key;
 mod nodes;
+mod openid_client;
 
 use std::path::Path;
 
