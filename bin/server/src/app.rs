@@ -20,6 +20,7 @@ use crate::{
     jobs::Removing,
     lane::Lane,
     metrics::Metrics,
+    proof_keys::ProofKeys,
     proven::ProvenSecrets,
     proxy::Proxies,
     setup::Setup,
@@ -52,6 +53,8 @@ pub struct App {
     pub chains: Chains,
     /// Recently proven chosen secrets.
     pub proven: ProvenSecrets,
+    /// Keys of DPoP proofs that verified a moment ago.
+    pub proof_keys: ProofKeys,
     /// What limits guessing at one authenticator.
     pub buckets: Buckets,
     /// The proxies in front.
@@ -108,6 +111,7 @@ impl App {
         Ok(Self {
             proven: ProvenSecrets::new(security.proven_secret_seconds, &env)?,
             proxies: Proxies::from_sections(&config.raw.server, &config.raw.proxy)?,
+            proof_keys: ProofKeys::new(),
             buckets: Buckets::new(security.guess_burst, security.guesses_per_minute),
             source_buckets: Buckets::new(
                 security.guess_burst.saturating_mul(SOURCE_SHARE),

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use domain::{
     Tenant, TenantId, TenantName, Timestamp, WireProfile,
     port::{ClientLookup as _, Signer, StoredClient},
 };
-use jose::{MasterKey, OpenSslSigner, Truststore};
+use jose::{JoseVerifier, MasterKey, OpenSslSigner, Truststore, VerifiedJws};
 use moka::sync::Cache;
 use oidc_core::discovery;
 use storage::Database;
@@ -50,6 +50,8 @@ pub struct TenantFacts {
     pub keys: Vec<TenantKey>,
     /// Whom it trusts to certify its clients.
     pub truststore: Option<Truststore>,
+    /// What verifies JWTs of its own, made when it is first asked.
+    own: OnceLock<Option<JoseVerifier>>,
     /// Its metadata, as published from each instant on, in order; never empty.
     discovery: Vec<(Timestamp, String)>,
 }
@@ -89,7 +91,16 @@ impl TenantFacts {
             Ok::<_, Fault>((from, text.map_err(|_error| Fault::Invariant("claims are JSON"))?))
         };
         let discovery = eras(&keys).into_iter().map(document).collect::<Result<_, _>>()?;
-        Ok(Some(Self { profile: tenant.profile(), issuer, policies, keys, truststore, discovery, tenant }))
+        Ok(Some(Self {
+            profile: tenant.profile(),
+            issuer,
+            policies,
+            keys,
+            truststore,
+            own: OnceLock::new(),
+            discovery,
+            tenant,
+        }))
     }
 
     /// The key that signs with `alg` now.
@@ -103,6 +114,29 @@ impl TenantFacts {
         key.and_then(|key| key.signer.as_ref())
             .map(|signer| signer as &dyn Signer)
             .ok_or(Fault::Signing("the tenant has no active key of that algorithm"))
+    }
+
+    /// The key that signs access tokens now: on P-256 where there is one, because it is fast and everybody verifies it;
+    /// RS256, which RFC 9068 §2.1 has everybody verify, and the others behind it.
+    ///
+    /// # Errors
+    /// [`Fault::Signing`] when no key signs.
+    pub fn access_signer(&self, now: Timestamp) -> Result<&dyn Signer, Fault> {
+        let order = [SigningAlg::ES256, SigningAlg::RS256, SigningAlg::PS256, SigningAlg::EdDSA];
+        let signs = |alg: &SigningAlg| self.keys.iter().any(|key| key.record.alg == *alg && key.signs(now));
+        let alg = order.into_iter().find(signs).ok_or(Fault::Signing("the tenant has no active key"))?;
+        self.signer(alg, now)
+    }
+
+    /// A JWS whose signature is by one of the tenant's own published keys; `None` for any other text.
+    pub fn verified(&self, jwt: &str) -> Option<VerifiedJws> {
+        let keys = || {
+            let keys: Vec<&str> = self.keys.iter().map(|key| key.record.public_jwk.as_str()).collect();
+            let set = format!("{{\"keys\":[{}]}}", keys.join(","));
+            let own = JoseVerifier::from_jwks(&set);
+            own.inspect_err(|error| tracing::error!(%error, "the tenant's own keys do not read")).ok()
+        };
+        self.own.get_or_init(keys).as_ref()?.verify(jwt).ok()
     }
 
     /// The metadata as published now (OpenID Connect Discovery §3): JSON. It names the algorithms that sign now.

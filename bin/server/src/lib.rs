@@ -21,6 +21,7 @@ pub mod lane;
 pub mod listener;
 pub mod metrics;
 pub mod operator;
+pub mod proof_keys;
 pub mod proven;
 pub mod proxy;
 pub mod respond;

@@ -78,6 +78,8 @@ pub enum Scheme {
     Basic,
     /// `Bearer`.
     Bearer,
+    /// `DPoP`: the scheme of a resource (RFC 9449 §7.1), no client authentication. It is not found here.
+    Dpop,
     /// Another, or no header. A 401 needs a challenge all the same (RFC 9110 §15.5.2): offer `Basic`.
     None,
 }
@@ -152,7 +154,7 @@ fn by_header(value: &[u8], inputs: &Inputs<'_>, profile: &WireProfile) -> Result
                 std::str::from_utf8(rest).ok().and_then(|text| token_text::parse(TokenKind::Access, text));
             Ok(Presented::Bearer { token, client_id: named(inputs)? })
         }
-        (Scheme::None, _) => Err(Reason::UnknownScheme),
+        (Scheme::Dpop | Scheme::None, _) => Err(Reason::UnknownScheme),
     }
 }
 

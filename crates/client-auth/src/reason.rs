@@ -59,6 +59,8 @@ pub enum Reason {
     ExpiredBearer,
     /// The bearer is a user's (DECISIONS 5.4).
     UsersBearer,
+    /// The bearer is bound to a key or a certificate (DECISIONS 5.4).
+    BoundBearer,
     /// The bearer is another client's than the `client_id` parameter names.
     ForeignBearer,
 }
@@ -109,6 +111,7 @@ impl Reason {
             Self::UnknownBearer => "unknown_bearer",
             Self::ExpiredBearer => "expired_bearer",
             Self::UsersBearer => "users_bearer",
+            Self::BoundBearer => "bound_bearer",
             Self::ForeignBearer => "foreign_bearer",
         }
     }
@@ -144,6 +147,7 @@ impl Reason {
             | Self::UnknownBearer
             | Self::ExpiredBearer
             | Self::UsersBearer
+            | Self::BoundBearer
             | Self::ForeignBearer => OAuthErrorCode::InvalidClient,
         }
     }
@@ -189,6 +193,7 @@ impl Reason {
             | Self::UnknownBearer
             | Self::ExpiredBearer
             | Self::UsersBearer
+            | Self::BoundBearer
             | Self::ForeignBearer => BEARER_FAILED,
         }
     }

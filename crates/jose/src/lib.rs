@@ -32,4 +32,4 @@ pub use pem::certificates_from_pem;
 pub use sealer::AesSealer;
 pub use signer::OpenSslSigner;
 pub use truststore::{Truststore, TruststoreRejected, Window};
-pub use verifier::{JoseVerifier, JwsRejected, VerifiedJws};
+pub use verifier::{JoseVerifier, JwsRejected, ProofKey, VerifiedJws};

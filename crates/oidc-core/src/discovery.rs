@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use domain::{AuthMethod, Claims, GrantType, Issuer, SigningAlg, Tenant, profile::SubjectForm};
 use serde_json::Value;
 
+use crate::dpop;
+
 /// The grants that the token endpoint has today.
 pub const GRANTS: [GrantType; 3] =
     [GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken];
@@ -66,6 +68,9 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
     put("id_token_signing_alg_values_supported", algs.clone().into());
     put("userinfo_signing_alg_values_supported", algs.clone().into());
     put("introspection_signing_alg_values_supported", algs.into());
+    // RFC 9449 §5.1, RFC 8705 §3.3.
+    put("dpop_signing_alg_values_supported", dpop::ALGS.iter().map(|alg| alg.as_str()).collect());
+    put("tls_client_certificate_bound_access_tokens", true.into());
     put(
         "scopes_supported",
         ["openid", "profile", "email", "phone", "address", "offline_access"].into_iter().collect(),

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use domain::port::{KeyedDigest, PasswordHash, SecretHasher};
 use domain::{
-    AuthMethod, AuthenticationPolicy, Authenticator, AuthenticatorStatus, ChannelCode, Client, ClientId,
-    ClientSecrets, Env, GrantType, PasswordCredential, Permission, PolicyCode, Scopes, Secret, SigningAlg,
-    SourceAddr, Statistics, SubjectId, TenantId, Timestamp, Ttl, User, UserId, UserStatus, machine_secret,
+    AccessTokenFormat, AuthMethod, AuthenticationPolicy, Authenticator, AuthenticatorStatus, ChannelCode,
+    Client, ClientId, ClientSecrets, Env, GrantType, PasswordCredential, Permission, PolicyCode, Scopes,
+    Secret, SigningAlg, SourceAddr, Statistics, SubjectId, TenantId, Timestamp, Ttl, User, UserId,
+    UserStatus, machine_secret,
 };
 use sha2::{Digest, Sha256};
 
@@ -62,6 +63,10 @@ pub fn a_client(id: &str) -> ClientBuilder {
             refresh_token_validity: None,
             consent_prompt: false,
             certificate_name: None,
+            dpop_bound_access_tokens: false,
+            dpop_nonce_required: false,
+            tls_client_certificate_bound_access_tokens: false,
+            access_token_format: AccessTokenFormat::Opaque,
             attributes: BTreeMap::new(),
         },
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::port::SecretHasher as _;
 use domain::{
-    AdminWrite, AuditEvent, AuditKind, AuditOutcome, AuthMethod, AuthenticationPolicy, Authenticator,
-    AuthenticatorStatus, Client, ClientId, ClientSecrets, Env, GrantSubject, Locator, Minted, Origin,
-    PasswordCredential, PolicyCode, ProfileName, RefreshFamily, RefreshToken, RequestId, Scopes, Secret,
-    Session, SessionLimits, SigningAlg, SourceAddr, Statistics, SubjectId, TenantId, TenantName,
+    AccessTokenFormat, AdminWrite, AuditEvent, AuditKind, AuditOutcome, AuthMethod, AuthenticationPolicy,
+    Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets, Env, GrantSubject, Locator, Minted,
+    Origin, PasswordCredential, PolicyCode, ProfileName, RefreshFamily, RefreshToken, RequestId, Scopes,
+    Secret, Session, SessionLimits, SigningAlg, SourceAddr, Statistics, SubjectId, TenantId, TenantName,
     TenantSettings, Timestamp, TokenKind, Ttl, User, UserId, UserStatus, Write, encoding, token_text,
 };
 use jose::{Argon2Hasher, Argon2Params, OsEntropy};
@@ -121,6 +121,7 @@ impl Records {
             policy: Some(policy.clone()),
             channel: None,
             context: Vec::new(),
+            confirmation: None,
         })
     }
 
@@ -156,6 +157,7 @@ impl Records {
             policy: Some(self.policy.clone()),
             channel: None,
             context: Vec::new(),
+            confirmation: None,
             expires_at: token.expires_at,
             current: token.locator,
             previous: None,
@@ -197,6 +199,10 @@ impl Records {
             refresh_token_validity: None,
             consent_prompt: false,
             certificate_name: None,
+            dpop_bound_access_tokens: false,
+            dpop_nonce_required: false,
+            tls_client_certificate_bound_access_tokens: false,
+            access_token_format: AccessTokenFormat::Opaque,
             attributes: BTreeMap::new(),
         }
     }

@@ -19,6 +19,8 @@ pub struct Told {
     pub reads: u32,
     /// Rows written.
     pub rows: u32,
+    /// The `DPoP-Nonce` to answer with (RFC 9449 §8).
+    pub dpop_nonce: Option<String>,
 }
 
 /// A request to an endpoint of a tenant.
@@ -41,6 +43,8 @@ pub struct Call {
     pub by_certificate: bool,
     /// The values of all `Authorization` headers.
     pub authorization: Vec<Vec<u8>>,
+    /// What a DPoP proof must fit, where there is one.
+    pub dpop: Option<Box<DpopHeaders>>,
     /// The `Accept` header.
     pub accept: Option<String>,
     /// The parameters.
@@ -112,6 +116,32 @@ const fn count(total: &mut u32, more: u32) {
 /// Whether the query says `_tlsclientauth=1` (seed 001), under every profile.
 pub fn by_certificate(http: &HttpRequest) -> bool {
     http.query_string().split('&').any(|pair| pair == params::BY_CERTIFICATE)
+}
+
+/// What came in `DPoP` headers, and what a proof in it must be for.
+pub struct DpopHeaders {
+    /// The values of all of them.
+    pub values: Vec<Vec<u8>>,
+    /// The request's method.
+    pub method: String,
+    /// Its path.
+    path: String,
+}
+
+impl DpopHeaders {
+    /// The URLs by which a client may have addressed the request, as the world knows this server: what `Host` says is
+    /// the caller's own word.
+    pub fn urls(&self, app: &App) -> Vec<String> {
+        vec![format!("{}{}", app.public_url.trim_end_matches('/'), self.path)]
+    }
+}
+
+/// What came in `DPoP` headers; `None` where there are none.
+pub fn dpop(http: &HttpRequest) -> Option<Box<DpopHeaders>> {
+    let values: Vec<_> = http.headers().get_all("dpop").map(|value| value.as_bytes().to_vec()).collect();
+    let (method, path) = (http.method().as_str(), http.path());
+    (!values.is_empty())
+        .then(|| Box::new(DpopHeaders { values, method: method.to_owned(), path: path.to_owned() }))
 }
 
 /// The values of all `Authorization` headers.

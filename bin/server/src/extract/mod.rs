@@ -5,4 +5,4 @@ pub mod call;
 pub mod params;
 pub mod request_id;
 
-pub use call::Call;
+pub use call::{Call, DpopHeaders};

@@ -83,7 +83,9 @@ where
             let call = Rc::new(call);
             let result = in_time(app, handle(Rc::clone(&call))).await;
             tell(route, &call, &result);
-            respond::answer(result, name.as_str())
+            let mut response = respond::answer(result, name.as_str());
+            respond::tell_nonce(call.told.borrow_mut().dpop_nonce.take(), &mut response);
+            response
         }
         Err(unread) => {
             let (outcome, reason) = unread.told();
@@ -194,6 +196,7 @@ async fn read(
         certificate: app.proxies.certificate(http).map_err(Unread::Stop)?,
         by_certificate: call::by_certificate(http),
         authorization: call::authorization(http),
+        dpop: call::dpop(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,
         told: RefCell::default(),

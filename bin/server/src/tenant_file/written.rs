@@ -28,6 +28,8 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         key_verify_days: days(settings.key_verify),
         mtls_truststore: settings.mtls_truststore.clone(),
         mtls_truststore_file: None,
+        dpop_nonce_required: Some(settings.dpop_nonce_required),
+        resources: Some(settings.resources.clone()),
     }
 }
 
@@ -94,6 +96,10 @@ pub(super) fn client(client: &Client) -> ClientDoc {
             CertificateName::SanEmail(text) => Some(text.clone()),
             _ => None,
         }),
+        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+        dpop_nonce_required: client.dpop_nonce_required,
+        tls_client_certificate_bound_access_tokens: client.tls_client_certificate_bound_access_tokens,
+        access_token_format: Some(client.access_token_format),
         attributes: client.attributes.clone(),
     }
 }

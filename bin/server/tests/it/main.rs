@@ -14,6 +14,7 @@
 mod support;
 
 mod bad_input;
+mod bound;
 mod cli;
 mod client_authentication;
 mod config_docs;

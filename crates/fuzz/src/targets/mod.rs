@@ -13,13 +13,14 @@ mod values;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 26] = [
+pub const ALL: [Target; 27] = [
     ("accept", requests::accept),
     ("basic", clients::basic),
     ("config", files::config),
     ("credentials", clients::credentials),
     ("database_url", files::database_url),
     ("date", values::date),
+    ("dpop_proof", keys::dpop_proof),
     ("encoding", values::encoding),
     ("forwarded_for", requests::forwarded_for),
     ("proxy_certificate", requests::proxy_certificate),

@@ -47,6 +47,19 @@ pub(super) fn parse(text: &str) -> Option<Vec<PublicKey>> {
     Some(keys.iter().take(MOST_KEYS).filter_map(Value::as_object).flat_map(usable).collect())
 }
 
+/// One public key with one algorithm, whatever its `kid`; `None` when it is private, symmetric, of another kind or size,
+/// for another algorithm, or not for signatures.
+pub(super) fn single(alg: SigningAlg, jwk: &Claims) -> Option<PublicKey> {
+    admissible(alg, jwk).then(|| Some(PublicKey { kid: None, alg, verifier: verifier(alg, jwk)? }))?
+}
+
+/// What [`single`] asks for but the key's own arithmetic.
+pub(super) fn admissible(alg: SigningAlg, jwk: &Claims) -> bool {
+    let private = PRIVATE.iter().any(|name| jwk.contains_key(*name));
+    let fitting = jwk.get("alg").is_none_or(|own| own.as_str() == Some(alg.as_str()));
+    !private && fitting && is_for_signatures(jwk) && public_part(alg, jwk).is_some()
+}
+
 fn usable(jwk: &Claims) -> Vec<PublicKey> {
     let kid = match jwk.get("kid") {
         None => None,

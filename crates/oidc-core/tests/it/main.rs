@@ -148,6 +148,9 @@ impl World {
         let issuing = Issuing {
             policy,
             signer: Some(&self.signer),
+            access_signer: Some(&self.signer),
+            settings: &self.tenant.settings,
+            sender: oidc_core::sender::Sender::default(),
             sealer: &XorSealer,
             origin: &origin,
             env: self.env(),

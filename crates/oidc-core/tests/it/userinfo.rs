@@ -11,7 +11,7 @@ use super::{HOUR, World, bob, proven, text};
 fn claims(world: &World, token: &str) -> Result<domain::Claims, domain::Refusal> {
     let presented = token_text::parse(TokenKind::Access, token);
     let session = presented.and_then(|token| world.store.clone().session(&token.locator).unwrap());
-    let session = userinfo::authorize(presented.as_ref(), session.as_ref(), &world.env())?;
+    let session = userinfo::authorize(presented.as_ref(), session.as_ref(), &world.issuer, &world.env())?;
     userinfo::claims(session, Some(&bob(world)), &world.tenant.profile())
 }
 

@@ -94,6 +94,7 @@ pub(super) fn session(n: u32) -> Session {
         policy: None,
         channel: None,
         context: Vec::new(),
+        confirmation: None,
     }
 }
 
@@ -126,6 +127,7 @@ pub(super) fn family(family: u32, n: u32) -> RefreshFamily {
         policy: None,
         channel: None,
         context: Vec::new(),
+        confirmation: None,
         expires_at: later(86_400),
         current: locator(n),
         previous: None,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use domain::policy::{CharacterRange, DeliveryGateway};
 use domain::{
-    AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientSecrets, GrantType,
-    PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning, SecretDigest, Session, SessionLimits,
-    SigningAlg, SigningKeyRecord, SourceFailures, Statistics, StoredRefresh, TenantSettings, Timestamp, Ttl,
-    Write,
+    AccessTokenFormat, AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientSecrets,
+    Confirmation, GrantType, PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning, SecretDigest,
+    Session, SessionLimits, SigningAlg, SigningKeyRecord, SourceFailures, Statistics, StoredRefresh,
+    TenantSettings, Thumbprint, Timestamp, Ttl, Write,
 };
 
 use super::TestStore;
@@ -27,6 +27,10 @@ fn context() -> Vec<(String, String)> {
         .into()
 }
 
+fn bound() -> Option<Confirmation> {
+    Confirmation::new(Some(Thumbprint::of(b"key")), Some(Thumbprint::of(b"certificate")))
+}
+
 /// A session, bare and full.
 pub fn a_session_reads_back(store: &mut dyn TestStore) {
     seed(store);
@@ -41,6 +45,7 @@ pub fn a_session_reads_back(store: &mut dyn TestStore) {
         policy: Some(policy()),
         channel: Some(channel()),
         context: context(),
+        confirmation: bound(),
         ..session_of(10, 2)
     };
     let written = [session(1), full];
@@ -61,6 +66,7 @@ pub fn a_family_and_its_token_read_back(store: &mut dyn TestStore) {
         policy: Some(policy()),
         channel: Some(channel()),
         context: context(),
+        confirmation: bound(),
         previous: Some(locator(99)),
         rotated_at: Some(later(3)),
         sealed_answer: Some(vec![0, 255, 7]),
@@ -95,6 +101,10 @@ fn full_client() -> Client {
             client.refresh_token_validity = Some(Ttl::from_days(30));
             client.consent_prompt = true;
             client.certificate_name = Some(domain::CertificateName::SubjectDn("CN=m2m,O=Bank".to_owned()));
+            client.dpop_bound_access_tokens = true;
+            client.dpop_nonce_required = true;
+            client.tls_client_certificate_bound_access_tokens = true;
+            client.access_token_format = AccessTokenFormat::Jwt;
             client.attributes = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
         })
         .build()
@@ -169,6 +179,7 @@ pub fn a_user_reads_back_by_id_and_exact_name(store: &mut dyn TestStore) {
     for user in [bob(), full] {
         administer(store, vec![AdminWrite::InsertUser(Box::new(user.clone()))]);
         assert_eq!(store.user_by_name(&user.user_name).expect("the store answers"), Some(user.clone()));
+        assert_eq!(store.user_by_subject(&user.subject_id).expect("the store answers"), Some(user.clone()));
         assert_eq!(store.user(user.id).expect("the store answers"), Some(user));
     }
     for name in ["BOB", "bob ", " bob", "bo", "b%", "b_b", "äli ce@example.com"] {
@@ -254,6 +265,8 @@ pub fn settings_read_back(store: &mut dyn TestStore) {
         machine_total: Some(Ttl::from_secs(2)),
         signing_algs: [SigningAlg::ES256, SigningAlg::RS256].into(),
         key_active: Ttl::from_days(1),
+        dpop_nonce_required: true,
+        resources: BTreeMap::from([("https://api.example".to_owned(), AccessTokenFormat::Jwt)]),
         ..TenantSettings::new(ProfileName::Hid)
     };
     for settings in [settings, TenantSettings::new(ProfileName::Openid)] {

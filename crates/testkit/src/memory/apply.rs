@@ -36,14 +36,8 @@ impl State {
                 }
                 Ok(())
             }
-            Write::RemoveSession(locator) => {
-                self.sessions.remove(locator);
-                Ok(())
-            }
-            Write::TouchSession { locator, at } => {
-                if let Some(session) = self.sessions.get_mut(locator) {
-                    session.touched_at = session.touched_at.max(*at);
-                }
+            Write::RemoveSession(_) | Write::TouchSession { .. } => {
+                self.change_session(write);
                 Ok(())
             }
             Write::AuthenticatorSucceeded { .. } | Write::AuthenticatorFailed { .. } => self.count_use(write),
@@ -62,11 +56,31 @@ impl State {
                 self.rehash_client_secret(client_id, seen, hash);
                 Ok(())
             }
+            Write::UseOnce(id) => {
+                require(self.remembered.insert((id.purpose, id.key), id.expires_at).is_none())
+            }
+            Write::Remember(id) => {
+                let end = self.remembered.entry((id.purpose, id.key)).or_insert(id.expires_at);
+                *end = id.expires_at.max(*end);
+                Ok(())
+            }
             Write::Audit(event) => {
                 require(self.audit.iter().all(|row| row.id != event.id))?;
                 self.audit.push((**event).clone());
                 Ok(())
             }
+        }
+    }
+
+    fn change_session(&mut self, write: &Write) {
+        match write {
+            Write::RemoveSession(locator) => drop(self.sessions.remove(locator)),
+            Write::TouchSession { locator, at } => {
+                if let Some(session) = self.sessions.get_mut(locator) {
+                    session.touched_at = session.touched_at.max(*at);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -87,6 +87,10 @@ fn client(
         refresh_token_validity: doc.hid_refresh_token_validity.map(Ttl::from_secs),
         consent_prompt: doc.hid_client_consentprompt,
         certificate_name: certificate::name(doc, place, problems),
+        dpop_bound_access_tokens: doc.dpop_bound_access_tokens,
+        dpop_nonce_required: doc.dpop_nonce_required,
+        tls_client_certificate_bound_access_tokens: doc.tls_client_certificate_bound_access_tokens,
+        access_token_format: doc.access_token_format.unwrap_or_default(),
         attributes: std::mem::take(&mut doc.attributes),
     })
 }

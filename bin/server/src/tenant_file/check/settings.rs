@@ -11,6 +11,8 @@ use crate::tenant_file::{
     problem::{Place, Problems},
 };
 
+/// Longest identifier of a resource, bytes.
+const LONGEST_RESOURCE: usize = 255;
 /// Ten years, seconds.
 const LONGEST: i64 = 315_360_000;
 
@@ -52,6 +54,8 @@ pub(super) fn check(
         jwks_cache: jwks_cache.unwrap_or(defaults.jwks_cache),
         key_verify: key_verify.unwrap_or(defaults.key_verify),
         mtls_truststore,
+        dpop_nonce_required: doc.dpop_nonce_required.unwrap_or_default(),
+        resources: doc.resources.unwrap_or_default(),
     };
     together(&settings, &place, problems);
     settings
@@ -106,12 +110,24 @@ fn together(settings: &TenantSettings, place: &Place, problems: &mut Problems<'_
         "key_active_days",
         "must be longer than jwks_cache_seconds",
     );
+    for resource in settings.resources.keys().filter(|resource| !is_resource(resource)) {
+        let text = format!(
+            "{resource:?} must be an absolute URI without fragment, at most {LONGEST_RESOURCE} bytes (RFC 8707 §2)"
+        );
+        problems.add(place, "resources", text);
+    }
     problems.check(
         settings.key_verify >= settings.id_token_validity,
         place,
         "key_verify_days",
         "must be at least id_token_validity: a key is published as long as what it signed is valid",
     );
+}
+
+/// Compared byte by byte with what clients ask for, and put into tokens.
+fn is_resource(text: &str) -> bool {
+    let absolute = url::Url::parse(text).is_ok_and(|url| url.fragment().is_none());
+    absolute && text.len() <= LONGEST_RESOURCE && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Compared with `Origin` headers byte by byte, so it must be written as browsers write it.
