@@ -122,6 +122,8 @@ ensure_test_tools() {
   have curl || wanted+=(curl)
   [ ${#wanted[@]} -eq 0 ] || install_debian "${wanted[@]}"
   pg_bin >/dev/null || without_starting_services install_debian postgresql
+  [ -x /usr/sbin/nginx ] || have nginx || without_starting_services install_debian nginx-light
+  [ -x /usr/sbin/haproxy ] || have haproxy || without_starting_services install_debian haproxy
   pg_bin >/dev/null || lacking "PostgreSQL's server programs (initdb, pg_ctl, postgres)"
 }
 

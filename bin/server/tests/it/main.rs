@@ -31,6 +31,7 @@ mod mtls;
 mod openid_client;
 mod operations;
 mod postgresql;
+mod proxies;
 mod refresh;
 mod seed_000;
 mod seed_003;

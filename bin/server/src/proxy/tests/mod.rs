@@ -125,7 +125,7 @@ fn what_does_not_read_is_refused_and_what_is_empty_is_nothing() {
         assert_eq!(seen(RFC9440, PROXY, &[("Client-Cert", value)]), Err(BROKEN), "{value}");
     }
     assert_eq!(seen(RFC9440, PROXY, &[("Client-Cert-Chain", &item(TWO))]), Err(BROKEN));
-    for value in ["(null)", "-----BEGIN%20CERTIFICATE-----", "%FF", &escaped(&ONE.replace("M", "!"))] {
+    for value in ["(null)", "-----BEGIN%20CERTIFICATE-----", "%FF", &escaped(&ONE.replace('M', "!"))] {
         assert_eq!(seen(NGINX, PROXY, &[("X-SSL-Client-Cert", value)]), Err(BROKEN), "{value}");
     }
     for value in ["Hash=00ff", "Cert", "Cert=\"", "Subject=\"x;Cert=y", ";"] {
