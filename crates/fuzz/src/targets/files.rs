@@ -56,7 +56,9 @@ pub fn database_url(bytes: &[u8]) {
         format!("postgres://user@host/name?password=hunter2&{query}"),
     ];
     for url in urls {
-        if query.contains("hunter2") || user.contains("hunter2") {
+        // A URL's tabs and line ends are dropped (WHATWG URL §4.4).
+        let plain = |text: &str| text.replace(['\t', '\n', '\r'], "").contains("hunter2");
+        if plain(&query) || plain(user) {
             return;
         }
         let mut raw = RawConfig::default();
