@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthMethod, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes, SecretDigest, SigningAlg,
-    Ttl,
+    AuthMethod, ChannelCode, ClientId, ClientKeys, GrantType, PolicyCode, ProfileName, Scopes, SecretDigest,
+    SigningAlg, Ttl,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };
@@ -66,6 +66,12 @@ pub struct Client {
     pub refresh_token_validity: Option<Ttl>,
     /// `hid_client_consentprompt`: with it, the password grant yields no refresh token (CONTRACT 3.2).
     pub consent_prompt: bool,
+    /// Its public keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<ClientKeys>,
+    /// `token_endpoint_auth_signing_alg`: the algorithms that its signed assertions may have; empty: all on offer.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub auth_signing_algs: BTreeSet<SigningAlg>,
     /// Free attributes, carried for the administrator.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
@@ -76,6 +82,11 @@ impl Client {
     pub fn may(&self, permission: &str) -> bool {
         self.permissions.iter().any(|p| p.as_str() == permission)
             || self.roles.iter().any(|role| permissions_of(role).contains(&permission))
+    }
+
+    /// Whether one of its methods needs a secret.
+    pub fn needs_secret(&self) -> bool {
+        self.auth_methods.iter().any(|method| method.needs_secret())
     }
 
     /// Whether it is public: it may name itself without proof, and holds no other method.
@@ -91,4 +102,6 @@ pub struct ClientSecrets {
     pub generated: Option<SecretDigest>,
     /// The slow hash of a secret that a person chose.
     pub chosen: Option<PasswordHash>,
+    /// A generated secret itself, sealed: for `client_secret_jwt`, whose HMAC needs it (DECISIONS 5.5).
+    pub sealed: Option<Vec<u8>>,
 }

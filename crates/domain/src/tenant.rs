@@ -32,6 +32,10 @@ pub struct TenantSettings {
     pub jwks_cache: Ttl,
     /// How long a key stays published after its last signature.
     pub key_verify: Ttl,
+    /// Whether what its clients publish (`jwks_uri`) may be fetched from private and loopback addresses, and from
+    /// loopback without TLS.
+    #[serde(default)]
+    pub fetch_private: bool,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -53,6 +57,7 @@ impl TenantSettings {
             key_active: Ttl::from_days(90),
             jwks_cache: Ttl::from_secs(3600),
             key_verify: Ttl::from_days(2),
+            fetch_private: false,
         }
     }
 }

@@ -198,6 +198,8 @@ impl Records {
             introspection_signed_response_alg: SigningAlg::RS256,
             refresh_token_validity: None,
             consent_prompt: false,
+            keys: None,
+            auth_signing_algs: BTreeSet::new(),
             attributes: BTreeMap::new(),
         }
     }

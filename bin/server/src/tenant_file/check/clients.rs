@@ -1,5 +1,6 @@
 //! `[[clients]]`
 
+mod keys;
 mod secret;
 mod values;
 
@@ -84,6 +85,8 @@ fn client(
         introspection_signed_response_alg: doc.introspection_signed_response_alg.unwrap_or(first),
         refresh_token_validity: doc.hid_refresh_token_validity.map(Ttl::from_secs),
         consent_prompt: doc.hid_client_consentprompt,
+        keys: keys::check(doc, scene, place, problems),
+        auth_signing_algs: std::mem::take(&mut doc.token_endpoint_auth_signing_alg),
         attributes: std::mem::take(&mut doc.attributes),
     })
 }

@@ -48,6 +48,7 @@ pub(super) fn check(
         key_active: key_active.unwrap_or(defaults.key_active),
         jwks_cache: jwks_cache.unwrap_or(defaults.jwks_cache),
         key_verify: key_verify.unwrap_or(defaults.key_verify),
+        fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
     };
     together(&settings, &place, problems);
     settings
