@@ -113,12 +113,12 @@ pub enum ChainProblem {
     Weak,
 }
 
-/// SHA-256 of a certificate's DER (RFC 8705 §3.1). No secret.
+/// SHA-256 of a certificate's DER (RFC 8705 §3.1), or of the canonical form of a JWK (RFC 7638 §3). No secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Thumbprint([u8; 32]);
 
 impl Thumbprint {
-    /// That of a certificate.
+    /// That of a certificate, or of a JWK in canonical form.
     pub fn of(der: &[u8]) -> Self {
         Self(Sha256::digest(der).into())
     }

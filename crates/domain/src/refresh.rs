@@ -1,8 +1,8 @@
 //! Refresh tokens and their families (DECISIONS 3.4).
 
 use crate::{
-    ChannelCode, ClientId, GrantSubject, Locator, PolicyCode, Scopes, SecretDigest, SessionLimits, Timestamp,
-    Ttl,
+    ChannelCode, ClientId, Confirmation, GrantSubject, Locator, PolicyCode, Scopes, SecretDigest,
+    SessionLimits, Timestamp, Ttl,
 };
 
 /// How long the answer of a rotation can be had again.
@@ -70,6 +70,9 @@ pub struct RefreshFamily {
     pub channel: Option<ChannelCode>,
     /// Name → value pairs about the authentication.
     pub context: Vec<(String, String)>,
+    /// To whom its refresh tokens are bound: a public client's key or certificate (RFC 9449 §5, RFC 8705 §4). Those of
+    /// a confidential client are bound to it by its authentication, and have none.
+    pub confirmation: Option<Confirmation>,
     /// When it ends.
     pub expires_at: Timestamp,
     /// The token that may be used.

@@ -1,7 +1,8 @@
 //! Sessions: what an access token stands for.
 
 use crate::{
-    ChannelCode, ClientId, Locator, PolicyCode, Scopes, SecretDigest, Timestamp, Ttl, grant::GrantSubject,
+    ChannelCode, ClientId, Confirmation, Locator, PolicyCode, Scopes, SecretDigest, Timestamp, Ttl,
+    grant::GrantSubject,
 };
 
 /// Activity is written at most once in this time (DECISIONS 3.2).
@@ -44,6 +45,8 @@ pub struct Session {
     pub channel: Option<ChannelCode>,
     /// Name → value pairs about the authentication.
     pub context: Vec<(String, String)>,
+    /// To whom its token is bound; `None`: whoever bears it may use it.
+    pub confirmation: Option<Confirmation>,
 }
 
 impl Session {

@@ -35,6 +35,10 @@ pub struct TenantSettings {
     /// The authorities whose certificates its clients may prove themselves by, in PEM; `None`: there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtls_truststore: Option<String>,
+    /// Whether what its clients publish (`jwks_uri`) may be fetched from private and loopback addresses, and from
+    /// loopback without TLS.
+    #[serde(default)]
+    pub fetch_private: bool,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -57,6 +61,7 @@ impl TenantSettings {
             jwks_cache: Ttl::from_secs(3600),
             key_verify: Ttl::from_days(2),
             mtls_truststore: None,
+            fetch_private: false,
         }
     }
 }

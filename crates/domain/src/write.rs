@@ -1,8 +1,8 @@
 //! What a decision wants changed: statements with their preconditions inside (BLUEPRINT 5.1).
 
 use crate::{
-    AuditEvent, ClientId, FamilyEnd, Locator, PolicyCode, RefreshFamily, RefreshToken, Session, SourceAddr,
-    SourceFailures, Timestamp, UserId, port::PasswordHash,
+    AuditEvent, ClientId, FamilyEnd, Locator, PolicyCode, RefreshFamily, RefreshToken, Remembered, Session,
+    SourceAddr, SourceFailures, Timestamp, UserId, port::PasswordHash,
 };
 
 /// One change. If its precondition does not hold, the whole batch is a [`Applied::Conflict`] and nothing is
@@ -117,6 +117,10 @@ pub enum Write {
         /// A hash under newer parameters.
         hash: PasswordHash,
     },
+    /// Uses an identifier up. Precondition: it is not remembered ([`crate::port::RememberedLookup`] tells).
+    UseOnce(Remembered),
+    /// Remembers an identifier. No precondition: remembering twice is remembering once, until the later instant.
+    Remember(Remembered),
     /// Appends to the audit log. Precondition: its id is free.
     Audit(Box<AuditEvent>),
 }
@@ -124,7 +128,7 @@ pub enum Write {
 impl Write {
     /// Whether it only inserts: such batches can be merged with others (BLUEPRINT amendment 3).
     pub const fn is_insert(&self) -> bool {
-        matches!(self, Self::InsertSession(_) | Self::InsertFamily(..) | Self::Audit(_))
+        matches!(self, Self::InsertSession(_) | Self::InsertFamily(..) | Self::UseOnce(_) | Self::Audit(_))
     }
 }
 

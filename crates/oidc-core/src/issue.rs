@@ -95,6 +95,7 @@ fn refresh(grant: &AuthorizedGrant, chain: Chain<'_>, env: &Env<'_>) -> Result<N
                 policy: grant.policy.clone(),
                 channel: grant.channel.clone(),
                 context: grant.context.clone(),
+                confirmation: None,
                 expires_at,
                 current: minted.locator,
                 previous: None,
@@ -132,6 +133,7 @@ fn session(grant: &AuthorizedGrant, access: &Minted, family: Option<Locator>, en
         policy: grant.policy.clone(),
         channel: grant.channel.clone(),
         context: grant.context.clone(),
+        confirmation: None,
     }
 }
 

@@ -5,12 +5,14 @@ use domain::{Locator, TenantId, Write, WriteBatch};
 use crate::failure::Result;
 use crate::link::Link;
 use crate::table::authenticators::{Failed, SeenSuccess};
-use crate::table::{audit_log, authenticators, clients, refresh, sessions, source_failures, tenants};
+use crate::table::{
+    audit_log, authenticators, clients, refresh, remembered_ids, sessions, source_failures, tenants,
+};
 
 /// Does all of it in the transaction at hand, or fails somewhere in the middle.
 ///
-/// The statements go in one order of tables and rows, so that two batches cannot wait for each other: families
-/// before sessions, the log last. That also puts what can conflict first. What they come to is as if they had been
+/// The statements go in one order of tables and rows, so that two batches cannot wait for each other: what is
+/// used once first, families before sessions, the log last. That also puts what can conflict first. What they come to is as if they had been
 /// done in the batch's own order.
 pub(crate) fn batch(link: &mut Link, tenant: TenantId, batch: &WriteBatch) -> Result<()> {
     let ends = batch.writes.iter().any(|write| matches!(write, Write::EndFamily { .. }));
@@ -61,6 +63,8 @@ fn apply(link: &mut Link, tenant: TenantId, write: &Write) -> Result<()> {
             }
             Ok(())
         }
+        Write::UseOnce(id) => remembered_ids::use_once(link, tenant, id),
+        Write::Remember(id) => remembered_ids::remember(link, tenant, id),
         Write::Audit(event) => audit_log::append(link, tenant, event),
     }
 }
@@ -93,12 +97,13 @@ fn use_authenticator(link: &mut Link, tenant: TenantId, write: &Write) -> Result
     }
 }
 
-const FAMILIES: u8 = 0;
-const AUTHENTICATORS: u8 = 1;
-const SOURCES: u8 = 2;
-const CLIENTS: u8 = 3;
-const SESSIONS: u8 = 4;
-const LOG: u8 = 5;
+const REMEMBERED: u8 = 0;
+const FAMILIES: u8 = 1;
+const AUTHENTICATORS: u8 = 2;
+const SOURCES: u8 = 3;
+const CLIENTS: u8 = 4;
+const SESSIONS: u8 = 5;
+const LOG: u8 = 6;
 
 /// Where a write stands in the one order: its table, then its row. Writes to the same row keep their order; and
 /// where sessions go with their family, all of those on sessions do.
@@ -120,6 +125,7 @@ fn place(write: &Write, number: usize, ends: bool) -> (u8, Vec<u8>) {
         Write::RehashClientSecret { client_id, .. } => (CLIENTS, client_id.as_str().as_bytes().to_vec()),
         Write::InsertSession(new) => (SESSIONS, session(&new.locator)),
         Write::RemoveSession(locator) | Write::TouchSession { locator, .. } => (SESSIONS, session(locator)),
+        Write::UseOnce(id) | Write::Remember(id) => (REMEMBERED, id.key.as_bytes().to_vec()),
         Write::Audit(event) => (LOG, event.id.as_bytes().to_vec()),
     }
 }

@@ -1,15 +1,18 @@
 //! The ports.
 
 use domain::port::{
-    Apply, AuthenticatorLookup, ClientLookup, PolicyLookup, RefreshLookup, SessionLookup,
+    Apply, AuthenticatorLookup, ClientLookup, PolicyLookup, RefreshLookup, RememberedLookup, SessionLookup,
     SourceFailureLookup, StoredClient, UserLookup,
 };
 use domain::{
-    Applied, AuthenticationPolicy, Authenticator, ClientId, Fault, Locator, PolicyCode, Session, SourceAddr,
-    SourceFailures, StoredRefresh, User, UserId, WriteBatch,
+    Applied, AuthenticationPolicy, Authenticator, ClientId, Fault, Locator, PolicyCode, RefreshFamily,
+    RememberedFor, RememberedKey, Session, SourceAddr, SourceFailures, StoredRefresh, SubjectId, User,
+    UserId, WriteBatch,
 };
 
-use crate::table::{authenticators, clients, policies, refresh, sessions, source_failures, users};
+use crate::table::{
+    authenticators, clients, policies, refresh, remembered_ids, sessions, source_failures, users,
+};
 use crate::tenant::TenantStore;
 
 impl ClientLookup for TenantStore {
@@ -34,6 +37,10 @@ impl RefreshLookup for TenantStore {
     fn refresh(&mut self, locator: &Locator) -> Result<Option<StoredRefresh>, Fault> {
         self.database.read(|link| refresh::one(link, self.tenant, locator))
     }
+
+    fn family(&mut self, locator: &Locator) -> Result<Option<RefreshFamily>, Fault> {
+        self.database.read(|link| refresh::family(link, self.tenant, locator))
+    }
 }
 
 impl UserLookup for TenantStore {
@@ -43,6 +50,10 @@ impl UserLookup for TenantStore {
 
     fn user(&mut self, id: UserId) -> Result<Option<User>, Fault> {
         self.database.read(|link| users::one(link, self.tenant, id))
+    }
+
+    fn user_by_subject(&mut self, subject: &SubjectId) -> Result<Option<User>, Fault> {
+        self.database.read(|link| users::of_subject(link, self.tenant, subject))
     }
 }
 
@@ -59,6 +70,12 @@ impl SourceFailureLookup for TenantStore {
         source: SourceAddr,
     ) -> Result<Option<SourceFailures>, Fault> {
         self.database.read(|link| source_failures::one(link, self.tenant, client, source))
+    }
+}
+
+impl RememberedLookup for TenantStore {
+    fn remembered(&mut self, purpose: RememberedFor, key: &RememberedKey) -> Result<bool, Fault> {
+        self.database.read(|link| remembered_ids::is_there(link, self.tenant, purpose, key))
     }
 }
 

@@ -5,7 +5,7 @@ use domain::{Fault, Tenant, TenantId, TenantName, TenantSettings, Timestamp};
 use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::link::Link;
-use crate::table::{Swept, audit_log, refresh, sessions, source_failures, tenants};
+use crate::table::{Swept, audit_log, refresh, remembered_ids, sessions, source_failures, tenants};
 
 /// How often a sweep that lost to a concurrent transaction is tried.
 const ATTEMPTS: u32 = 3;
@@ -21,6 +21,8 @@ pub struct Expired {
     pub refresh_families: u64,
     /// Counters of failures.
     pub source_failures: u64,
+    /// Remembered identifiers.
+    pub remembered_ids: u64,
     /// Whether there may be more to remove now.
     pub more: bool,
 }
@@ -78,6 +80,7 @@ impl SystemStore {
             // By key first: what references clients and users has no index for it.
             sessions::clear(link, tenant)?;
             refresh::clear(link, tenant)?;
+            remembered_ids::clear(link, tenant)?;
             tenants::remove(link, tenant)
         };
         Ok(self.database.write(remove)?)
@@ -130,6 +133,7 @@ fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
     let removed = |swept: Swept| u64::try_from(swept.removed).unwrap_or(u64::MAX);
     let sessions = sessions::expire(link, now, batch)?;
     let sources = source_failures::expire(link, now, batch)?;
+    let remembered = remembered_ids::expire(link, now, batch)?;
     let tokens = refresh::expire_tokens(link, now, batch)?;
     // Families take their tokens with them: with all those that are left, it would be a long transaction.
     let families = if full(tokens) { Swept::default() } else { refresh::expire_families(link, now, batch)? };
@@ -138,7 +142,8 @@ fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
         refresh_tokens: removed(tokens),
         refresh_families: removed(families),
         source_failures: removed(sources),
-        more: [sessions, sources, tokens, families].into_iter().any(full),
+        remembered_ids: removed(remembered),
+        more: [sessions, sources, remembered, tokens, families].into_iter().any(full),
     })
 }
 

@@ -62,6 +62,8 @@ pub fn a_client(id: &str) -> ClientBuilder {
             refresh_token_validity: None,
             consent_prompt: false,
             certificate_name: None,
+            keys: None,
+            auth_signing_algs: BTreeSet::new(),
             attributes: BTreeMap::new(),
         },
     }
@@ -147,13 +149,13 @@ impl ClientBuilder {
     ) -> (Client, ClientSecrets, Secret) {
         let secret = machine_secret::mint(env).expect("entropy");
         let generated = Some(digest.keyed(secret.expose().as_bytes()));
-        (self.client, ClientSecrets { generated, chosen: None }, secret)
+        (self.client, ClientSecrets { generated, chosen: None, sealed: None }, secret)
     }
 
     /// The client with a secret that a person chose.
     pub fn chosen_secret(self, secret: &str, hasher: &dyn SecretHasher) -> (Client, ClientSecrets) {
         let chosen = Some(hasher.hash(&Secret::new(secret.to_owned())).expect("a hash"));
-        (self.client, ClientSecrets { generated: None, chosen })
+        (self.client, ClientSecrets { generated: None, chosen, sealed: None })
     }
 }
 

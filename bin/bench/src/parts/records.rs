@@ -121,6 +121,7 @@ impl Records {
             policy: Some(policy.clone()),
             channel: None,
             context: Vec::new(),
+            confirmation: None,
         })
     }
 
@@ -156,6 +157,7 @@ impl Records {
             policy: Some(self.policy.clone()),
             channel: None,
             context: Vec::new(),
+            confirmation: None,
             expires_at: token.expires_at,
             current: token.locator,
             previous: None,
@@ -197,6 +199,8 @@ impl Records {
             refresh_token_validity: None,
             consent_prompt: false,
             certificate_name: None,
+            keys: None,
+            auth_signing_algs: BTreeSet::new(),
             attributes: BTreeMap::new(),
         }
     }

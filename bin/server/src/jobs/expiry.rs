@@ -63,6 +63,7 @@ async fn pass(app: &Arc<App>) -> bool {
                 ("refresh_tokens", expired.refresh_tokens),
                 ("refresh_families", expired.refresh_families),
                 ("source_failures", expired.source_failures),
+                ("remembered_ids", expired.remembered_ids),
                 ("audit_log", audit),
             ] {
                 app.metrics.expired.with_label_values(&[table]).inc_by(rows);

@@ -30,6 +30,7 @@ fn opened(world: &World) -> (PresentedToken, Session) {
         policy: None,
         channel: None,
         context: Vec::new(),
+        confirmation: None,
     };
     (token, session)
 }

@@ -5,6 +5,6 @@ mod store;
 
 pub use crypto::{Entropy, KeyedDigest, PasswordHash, Sealer, SecretHasher, Signer, Verified};
 pub use store::{
-    Apply, AuthenticatorLookup, ClientLookup, PolicyLookup, RefreshLookup, SessionLookup,
+    Apply, AuthenticatorLookup, ClientLookup, PolicyLookup, RefreshLookup, RememberedLookup, SessionLookup,
     SourceFailureLookup, StoredClient, TenantPorts, UserLookup,
 };

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::{
     Applied, AuthenticationPolicy, Authenticator, Client, ClientId, ClientSecrets, Fault, Locator,
-    PolicyCode, Session, SourceAddr, SourceFailures, StoredRefresh, User, UserId, WriteBatch,
+    PolicyCode, RefreshFamily, RememberedFor, RememberedKey, Session, SourceAddr, SourceFailures,
+    StoredRefresh, SubjectId, User, UserId, WriteBatch,
 };
 
 /// A client and what is kept of its secrets.
@@ -54,6 +55,12 @@ pub trait RefreshLookup {
     /// # Errors
     /// See the module.
     fn refresh(&mut self, locator: &Locator) -> Result<Option<StoredRefresh>, Fault>;
+
+    /// A family by its own locator, live or not.
+    ///
+    /// # Errors
+    /// See the module.
+    fn family(&mut self, locator: &Locator) -> Result<Option<RefreshFamily>, Fault>;
 }
 
 /// Finds users.
@@ -69,6 +76,12 @@ pub trait UserLookup {
     /// # Errors
     /// See the module.
     fn user(&mut self, id: UserId) -> Result<Option<User>, Fault>;
+
+    /// By the stable opaque id.
+    ///
+    /// # Errors
+    /// See the module.
+    fn user_by_subject(&mut self, subject: &SubjectId) -> Result<Option<User>, Fault>;
 }
 
 /// Finds authenticators.
@@ -93,6 +106,15 @@ pub trait SourceFailureLookup {
     ) -> Result<Option<SourceFailures>, Fault>;
 }
 
+/// Finds what is remembered.
+pub trait RememberedLookup {
+    /// Whether an identifier is remembered for `purpose`, due or not.
+    ///
+    /// # Errors
+    /// See the module.
+    fn remembered(&mut self, purpose: RememberedFor, key: &RememberedKey) -> Result<bool, Fault>;
+}
+
 /// The one mutation.
 pub trait Apply {
     /// Does all of `batch` in one transaction, or nothing. `Committed` is told only after it is durable.
@@ -111,6 +133,7 @@ pub trait TenantPorts:
     + UserLookup
     + AuthenticatorLookup
     + SourceFailureLookup
+    + RememberedLookup
     + Apply
 {
 }
@@ -123,6 +146,7 @@ impl<T> TenantPorts for T where
         + UserLookup
         + AuthenticatorLookup
         + SourceFailureLookup
+        + RememberedLookup
         + Apply
 {
 }

@@ -243,6 +243,7 @@ fn told(batch: &WriteBatch) -> String {
         Write::SourceFailed { now, .. } => format!("wrong secret, {} in a row", now.consecutive),
         Write::SourceSucceeded { .. } => "right secret".to_owned(),
         Write::RehashClientSecret { .. } => "new hash".to_owned(),
+        Write::UseOnce(_) | Write::Remember(_) => "remembers".to_owned(),
         Write::Audit(event) => format!("audit {}", event.kind.as_str()),
     };
     batch.writes.iter().map(word).collect::<Vec<_>>().join(", ")

@@ -3,8 +3,8 @@
 
 use domain::port::{Apply, PolicyLookup, RefreshLookup, SessionLookup, UserLookup};
 use domain::{
-    Applied, AuthenticatedClient, AuthenticationPolicy, Fault, Locator, PolicyCode, Session, SessionLimits,
-    StoredRefresh, TenantSettings, User, UserId, WriteBatch,
+    Applied, AuthenticatedClient, AuthenticationPolicy, Fault, Locator, PolicyCode, RefreshFamily, Session,
+    SessionLimits, StoredRefresh, SubjectId, TenantSettings, User, UserId, WriteBatch,
 };
 use oidc_core::token::{Endpoint, Outcome, TokenRequest};
 use testkit::XorSealer;
@@ -65,6 +65,10 @@ impl RefreshLookup for Ports<'_> {
         self.seen = self.call.world.oracle.borrow().seen(locator);
         self.call.store().refresh(locator)
     }
+
+    fn family(&mut self, locator: &Locator) -> Result<Option<RefreshFamily>, Fault> {
+        self.call.store().family(locator)
+    }
 }
 
 impl UserLookup for Ports<'_> {
@@ -76,6 +80,10 @@ impl UserLookup for Ports<'_> {
         self.call.world.interleave();
         self.seen.user_enabled = self.call.world.oracle.borrow().user_enabled(self.seen.family.as_ref());
         self.call.store().user(id)
+    }
+
+    fn user_by_subject(&mut self, subject: &SubjectId) -> Result<Option<User>, Fault> {
+        self.call.store().user_by_subject(subject)
     }
 }
 

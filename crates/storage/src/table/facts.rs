@@ -1,6 +1,6 @@
 //! What a session or a family knows of its grant and is read only as a whole: one JSON document.
 
-use domain::{ChannelCode, GrantSubject, PolicyCode, SubjectId, UserId};
+use domain::{ChannelCode, Confirmation, GrantSubject, PolicyCode, SubjectId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{from_json, to_json};
@@ -26,6 +26,8 @@ pub(super) struct Facts {
     pub(super) channel: Option<ChannelCode>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) context: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cnf: Option<Confirmation>,
 }
 
 impl Facts {

@@ -77,6 +77,7 @@ impl FamilyRow {
             policy: family.policy.clone(),
             channel: family.channel.clone(),
             context: family.context.clone(),
+            cnf: family.confirmation,
             ..Facts::default()
         };
         Ok(Self {
@@ -118,6 +119,7 @@ impl FamilyRow {
             policy: facts.policy,
             channel: facts.channel,
             context: facts.context,
+            confirmation: facts.cnf,
             expires_at: Timestamp::from_millis(self.expires_at),
             current: locator(&self.current, "refresh_families.current")?,
             previous,
@@ -173,6 +175,15 @@ pub(crate) fn one(link: &mut Link, tenant: TenantId, locator: &Locator) -> Resul
             .optional()
             .map_err(on(TOKENS, "select"))?;
     row.map(|(token, family)| Ok(StoredRefresh { token: token.read()?, family: family.read()? })).transpose()
+}
+
+/// A family by its own locator.
+pub(crate) fn family(link: &mut Link, tenant: TenantId, locator: &Locator) -> Result<Option<RefreshFamily>> {
+    let this = scoped(tenant).filter(refresh_families::locator.eq(blob(locator)));
+    let row: Option<FamilyRow> = each!(link.read(), db => this.select(FamilyRow::as_select()).get_result(db))
+        .optional()
+        .map_err(on(FAMILIES, "select"))?;
+    row.map(FamilyRow::read).transpose()
 }
 
 /// Precondition: both locators are free.

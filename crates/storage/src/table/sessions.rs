@@ -69,6 +69,7 @@ impl Row {
             policy: facts.policy,
             channel: facts.channel,
             context: facts.context,
+            confirmation: facts.cnf,
         })
     }
 }
@@ -96,6 +97,7 @@ pub(crate) fn insert(link: &mut Link, tenant: TenantId, session: &Session) -> Re
         policy: session.policy.clone(),
         channel: session.channel.clone(),
         context: session.context.clone(),
+        cnf: session.confirmation,
         ..Facts::default()
     };
     let row = Row {

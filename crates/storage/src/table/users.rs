@@ -105,6 +105,14 @@ pub(crate) fn one(link: &mut Link, tenant: TenantId, id: UserId) -> Result<Optio
     row.map(Row::read).transpose()
 }
 
+pub(crate) fn of_subject(link: &mut Link, tenant: TenantId, subject: &SubjectId) -> Result<Option<User>> {
+    let this = scoped(tenant).filter(users::subject_id.eq(subject.as_str()));
+    let row: Option<Row> = each!(link.read(), db => this.select(Row::as_select()).get_result(db))
+        .optional()
+        .map_err(on(TABLE, "select"))?;
+    row.map(Row::read).transpose()
+}
+
 pub(crate) fn named(link: &mut Link, tenant: TenantId, user_name: &str) -> Result<Option<User>> {
     if user_name.contains('\0') {
         return Ok(None);

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use domain::port::{
-    Apply, AuthenticatorLookup, ClientLookup, PolicyLookup, RefreshLookup, SessionLookup,
+    Apply, AuthenticatorLookup, ClientLookup, PolicyLookup, RefreshLookup, RememberedLookup, SessionLookup,
     SourceFailureLookup, StoredClient, UserLookup,
 };
 use domain::{
-    AdminWrite, Applied, AuthenticationPolicy, Authenticator, ClientId, Fault, Locator, PolicyCode, Session,
-    SigningKeyRecord, SourceAddr, SourceFailures, StoredRefresh, TenantSettings, User, UserId, WriteBatch,
+    AdminWrite, Applied, AuthenticationPolicy, Authenticator, ClientId, Fault, Locator, PolicyCode,
+    RefreshFamily, RememberedFor, RememberedKey, Session, SigningKeyRecord, SourceAddr, SourceFailures,
+    StoredRefresh, SubjectId, TenantSettings, User, UserId, WriteBatch,
 };
 use storage::{AuditFilter, TenantStore};
 use testkit::conformance::TestStore;
@@ -110,6 +111,10 @@ impl RefreshLookup for Handle {
     fn refresh(&mut self, locator: &Locator) -> Result<Option<StoredRefresh>, Fault> {
         self.store.refresh(locator)
     }
+
+    fn family(&mut self, locator: &Locator) -> Result<Option<RefreshFamily>, Fault> {
+        self.store.family(locator)
+    }
 }
 
 impl UserLookup for Handle {
@@ -119,6 +124,10 @@ impl UserLookup for Handle {
 
     fn user(&mut self, id: UserId) -> Result<Option<User>, Fault> {
         self.store.user(id)
+    }
+
+    fn user_by_subject(&mut self, subject: &SubjectId) -> Result<Option<User>, Fault> {
+        self.store.user_by_subject(subject)
     }
 }
 
@@ -135,6 +144,12 @@ impl SourceFailureLookup for Handle {
         source: SourceAddr,
     ) -> Result<Option<SourceFailures>, Fault> {
         self.store.source_failures(client, source)
+    }
+}
+
+impl RememberedLookup for Handle {
+    fn remembered(&mut self, purpose: RememberedFor, key: &RememberedKey) -> Result<bool, Fault> {
+        self.store.remembered(purpose, key)
     }
 }
 

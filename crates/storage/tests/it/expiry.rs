@@ -1,7 +1,9 @@
 //! Expiry, in small batches.
 
 use domain::port::{Apply, RefreshLookup};
-use domain::{Applied, SourceFailures, Timestamp, Write, WriteBatch};
+use domain::{
+    Applied, Remembered, RememberedFor, RememberedKey, SourceFailures, Timestamp, Write, WriteBatch,
+};
 use storage::{Expired, TenantStore};
 use testkit::{client_id, source};
 
@@ -12,6 +14,7 @@ both!(
     sessions_go_in_batches_when_they_have_expired,
     families_go_after_their_tokens,
     failures_of_sources_go,
+    remembered_identifiers_go,
     two_nodes_may_expire_at_once,
 );
 
@@ -42,6 +45,22 @@ fn sessions_go_in_batches_when_they_have_expired(fixture: &Fixture) {
     }
     assert_eq!(expire(fixture, later(3600), 10), Expired { sessions: 4, ..Expired::default() });
     assert_eq!(fixture.raw().count("sessions"), 2);
+}
+
+fn remembered_identifiers_go(fixture: &Fixture) {
+    for (name, secs) in [("one", 60), ("two", 61)] {
+        let (_, store) = fixture.tenant(name);
+        for (n, purpose) in (0_u8..).zip([RememberedFor::DpopProof, RememberedFor::DeniedToken]) {
+            let key = RememberedKey::of(&[&[n]]);
+            commit(&store, vec![Write::Remember(Remembered { purpose, key, expires_at: later(secs) })]);
+        }
+    }
+    assert_eq!(expire(fixture, later(59), 10), Expired::default());
+    for (secs, left) in [(60, 2), (61, 0)] {
+        let removed = expire(fixture, later(secs), 10);
+        assert_eq!(removed, Expired { remembered_ids: 2, ..Expired::default() });
+        assert_eq!(fixture.raw().count("remembered_ids"), left);
+    }
 }
 
 fn families_go_after_their_tokens(fixture: &Fixture) {

@@ -72,6 +72,7 @@ pub(crate) fn session(n: u32) -> Session {
         policy: None,
         channel: None,
         context: Vec::new(),
+        confirmation: None,
     }
 }
 
@@ -104,6 +105,7 @@ pub(crate) fn family(family: u32, n: u32, expires_at: Timestamp) -> Write {
         policy: None,
         channel: None,
         context: Vec::new(),
+        confirmation: None,
         expires_at,
         current: locator(n),
         previous: None,

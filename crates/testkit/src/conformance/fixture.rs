@@ -46,7 +46,7 @@ pub(super) fn address() -> SourceAddr {
 }
 
 pub(super) fn client() -> (Client, ClientSecrets) {
-    let secrets = ClientSecrets { generated: None, chosen: Some(hash("client")) };
+    let secrets = ClientSecrets { generated: None, chosen: Some(hash("client")), sealed: None };
     (a_client(CLIENT).scopes("openid profile").build(), secrets)
 }
 
@@ -94,6 +94,7 @@ pub(super) fn session(n: u32) -> Session {
         policy: None,
         channel: None,
         context: Vec::new(),
+        confirmation: None,
     }
 }
 
@@ -126,6 +127,7 @@ pub(super) fn family(family: u32, n: u32) -> RefreshFamily {
         policy: None,
         channel: None,
         context: Vec::new(),
+        confirmation: None,
         expires_at: later(86_400),
         current: locator(n),
         previous: None,
@@ -261,7 +263,7 @@ impl Whole for Authenticator {
 impl Whole for ClientSecrets {
     fn whole(&self) -> String {
         let generated = self.generated.as_ref().map(SecretDigest::as_bytes);
-        format!("{generated:?} {:?}", self.chosen.as_ref().map(PasswordHash::as_phc))
+        format!("{generated:?} {:?} {:?}", self.chosen.as_ref().map(PasswordHash::as_phc), self.sealed)
     }
 }
 

@@ -10,6 +10,7 @@ mod families;
 mod fixture;
 mod races;
 mod records;
+mod remembered;
 mod sessions;
 mod store;
 mod whole;
@@ -20,6 +21,7 @@ pub use clients::*;
 pub use families::*;
 pub use races::*;
 pub use records::*;
+pub use remembered::*;
 pub use sessions::*;
 pub use store::TestStore;
 pub use whole::*;
@@ -100,6 +102,10 @@ macro_rules! conformance_cases {
             a_removed_policy_takes_its_authenticators_along
             a_key_is_superseded_once
             every_change_of_an_administrator_bumps_the_revision
+            an_identifier_is_used_once
+            an_identifier_is_remembered_for_one_purpose
+            remembering_twice_is_remembering_once
+            of_two_uses_of_an_identifier_one_wins
             of_two_rotations_one_wins
             of_two_failures_seen_alike_one_wins
             of_two_first_failures_of_a_source_one_wins

@@ -3,7 +3,10 @@
 use std::sync::Barrier;
 use std::thread;
 
-use domain::{AdminWrite, Applied, FamilyEnd, PasswordCredential, SourceFailures, Write};
+use domain::{
+    AdminWrite, Applied, FamilyEnd, PasswordCredential, Remembered, RememberedFor, RememberedKey,
+    SourceFailures, Write,
+};
 
 use super::TestStore;
 use super::fixture::{
@@ -45,6 +48,20 @@ fn one_wins(store: &dyn TestStore, one: Vec<Write>, two: Vec<Write>) {
 fn renew(store: &mut dyn TestStore) {
     let old = AdminWrite::RemoveAuthenticator(bob().id, policy());
     administer(store, vec![old, AdminWrite::InsertAuthenticator(Box::new(authenticator()))]);
+}
+
+/// One identifier, used by two.
+pub fn of_two_uses_of_an_identifier_one_wins(store: &mut dyn TestStore) {
+    seed(store);
+    for round in 0..ROUNDS {
+        let key = RememberedKey::of(&[&round.to_be_bytes()]);
+        let id = Remembered { purpose: RememberedFor::DpopProof, key, expires_at: later(60) };
+        let [a, b] = [round * 10, round * 10 + 1];
+        let batch = |n| vec![Write::UseOnce(id), insert(session(n))];
+        one_wins(store, batch(a), batch(b));
+        let opened = [a, b].into_iter().filter(|n| stored_session(store, *n).is_some()).count();
+        assert_eq!(opened, 1, "the loser opened nothing");
+    }
 }
 
 /// Two answers to one refresh token.

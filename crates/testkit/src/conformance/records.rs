@@ -1,13 +1,13 @@
 //! Each record reads back as it was written, with every optional field set and unset.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::policy::{CharacterRange, DeliveryGateway};
 use domain::{
-    AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientSecrets, GrantType,
-    PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning, SecretDigest, Session, SessionLimits,
-    SigningAlg, SigningKeyRecord, SourceFailures, Statistics, StoredRefresh, TenantSettings, Timestamp, Ttl,
-    Write,
+    AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientKeys, ClientSecrets,
+    Confirmation, GrantType, PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning, SecretDigest,
+    Session, SessionLimits, SigningAlg, SigningKeyRecord, SourceFailures, Statistics, StoredRefresh,
+    TenantSettings, Thumbprint, Timestamp, Ttl, Write,
 };
 
 use super::TestStore;
@@ -27,6 +27,10 @@ fn context() -> Vec<(String, String)> {
         .into()
 }
 
+fn bound() -> Option<Confirmation> {
+    Confirmation::new(Some(Thumbprint::of(b"key")), Some(Thumbprint::of(b"certificate")))
+}
+
 /// A session, bare and full.
 pub fn a_session_reads_back(store: &mut dyn TestStore) {
     seed(store);
@@ -41,6 +45,7 @@ pub fn a_session_reads_back(store: &mut dyn TestStore) {
         policy: Some(policy()),
         channel: Some(channel()),
         context: context(),
+        confirmation: bound(),
         ..session_of(10, 2)
     };
     let written = [session(1), full];
@@ -61,6 +66,7 @@ pub fn a_family_and_its_token_read_back(store: &mut dyn TestStore) {
         policy: Some(policy()),
         channel: Some(channel()),
         context: context(),
+        confirmation: bound(),
         previous: Some(locator(99)),
         rotated_at: Some(later(3)),
         sealed_answer: Some(vec![0, 255, 7]),
@@ -95,6 +101,8 @@ fn full_client() -> Client {
             client.refresh_token_validity = Some(Ttl::from_days(30));
             client.consent_prompt = true;
             client.certificate_name = Some(domain::CertificateName::SubjectDn("CN=m2m,O=Bank".to_owned()));
+            client.keys = Some(ClientKeys::At("https://client.example/jwks".to_owned()));
+            client.auth_signing_algs = BTreeSet::from([SigningAlg::ES256]);
             client.attributes = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
         })
         .build()
@@ -105,13 +113,16 @@ pub fn a_client_and_its_secrets_read_back(store: &mut dyn TestStore) {
     let digest = Some(SecretDigest::of(b"generated"));
     let written = [
         (a_client("bare").public().build(), ClientSecrets::default()),
-        (full_client(), ClientSecrets { generated: digest, chosen: Some(hash("chosen")) }),
-        (a_client("chosen").build(), ClientSecrets { generated: None, chosen: Some(hash("chosen")) }),
+        (full_client(), ClientSecrets { generated: digest, chosen: Some(hash("chosen")), sealed: None }),
+        (
+            a_client("chosen").build(),
+            ClientSecrets { generated: None, chosen: Some(hash("chosen")), sealed: None },
+        ),
         (
             a_client("generated")
                 .with(|client| client.userinfo_signed_response_alg = Some(ResponseSigning::Json))
                 .build(),
-            ClientSecrets { generated: digest, chosen: None },
+            ClientSecrets { generated: digest, chosen: None, sealed: Some(vec![1, 2, 3]) },
         ),
     ];
     for (client, secrets) in written {
@@ -169,6 +180,7 @@ pub fn a_user_reads_back_by_id_and_exact_name(store: &mut dyn TestStore) {
     for user in [bob(), full] {
         administer(store, vec![AdminWrite::InsertUser(Box::new(user.clone()))]);
         assert_eq!(store.user_by_name(&user.user_name).expect("the store answers"), Some(user.clone()));
+        assert_eq!(store.user_by_subject(&user.subject_id).expect("the store answers"), Some(user.clone()));
         assert_eq!(store.user(user.id).expect("the store answers"), Some(user));
     }
     for name in ["BOB", "bob ", " bob", "bo", "b%", "b_b", "äli ce@example.com"] {

@@ -62,6 +62,14 @@ impl State {
                 self.rehash_client_secret(client_id, seen, hash);
                 Ok(())
             }
+            Write::UseOnce(id) => {
+                require(self.remembered.insert((id.purpose, id.key), id.expires_at).is_none())
+            }
+            Write::Remember(id) => {
+                let end = self.remembered.entry((id.purpose, id.key)).or_insert(id.expires_at);
+                *end = id.expires_at.max(*end);
+                Ok(())
+            }
             Write::Audit(event) => {
                 require(self.audit.iter().all(|row| row.id != event.id))?;
                 self.audit.push((**event).clone());

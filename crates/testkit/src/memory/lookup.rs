@@ -1,12 +1,13 @@
 //! The ports.
 
 use domain::port::{
-    Apply, AuthenticatorLookup, ClientLookup, PolicyLookup, RefreshLookup, SessionLookup,
+    Apply, AuthenticatorLookup, ClientLookup, PolicyLookup, RefreshLookup, RememberedLookup, SessionLookup,
     SourceFailureLookup, StoredClient, UserLookup,
 };
 use domain::{
-    Applied, AuthenticationPolicy, Authenticator, ClientId, Fault, Locator, PolicyCode, Session, SourceAddr,
-    SourceFailures, StoredRefresh, User, UserId, WriteBatch,
+    Applied, AuthenticationPolicy, Authenticator, ClientId, Fault, Locator, PolicyCode, RefreshFamily,
+    RememberedFor, RememberedKey, Session, SourceAddr, SourceFailures, StoredRefresh, SubjectId, User,
+    UserId, WriteBatch,
 };
 
 use super::MemoryStore;
@@ -36,6 +37,10 @@ impl RefreshLookup for MemoryStore {
         let family = state.families.get(&token.family);
         Ok(family.map(|family| StoredRefresh { token: token.clone(), family: family.clone() }))
     }
+
+    fn family(&mut self, locator: &Locator) -> Result<Option<RefreshFamily>, Fault> {
+        Ok(self.state().families.get(locator).cloned())
+    }
 }
 
 impl UserLookup for MemoryStore {
@@ -45,6 +50,10 @@ impl UserLookup for MemoryStore {
 
     fn user(&mut self, id: UserId) -> Result<Option<User>, Fault> {
         Ok(self.state().users.get(&id).cloned())
+    }
+
+    fn user_by_subject(&mut self, subject: &SubjectId) -> Result<Option<User>, Fault> {
+        Ok(self.state().users.values().find(|user| user.subject_id == *subject).cloned())
     }
 }
 
@@ -61,6 +70,12 @@ impl SourceFailureLookup for MemoryStore {
         source: SourceAddr,
     ) -> Result<Option<SourceFailures>, Fault> {
         Ok(self.state().source_failures.get(&(client.clone(), source)).copied())
+    }
+}
+
+impl RememberedLookup for MemoryStore {
+    fn remembered(&mut self, purpose: RememberedFor, key: &RememberedKey) -> Result<bool, Fault> {
+        Ok(self.state().remembered.contains_key(&(purpose, *key)))
     }
 }
 

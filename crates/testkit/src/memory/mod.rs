@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use domain::port::StoredClient;
 use domain::{
     AdminWrite, Applied, AuditEvent, AuthenticationPolicy, Authenticator, Client, ClientId, ClientSecrets,
-    Locator, PolicyCode, ProfileName, RefreshFamily, RefreshToken, Session, SigningKeyRecord, SourceAddr,
-    SourceFailures, TenantSettings, Timestamp, User, UserId, Write, WriteBatch,
+    Locator, PolicyCode, ProfileName, RefreshFamily, RefreshToken, RememberedFor, RememberedKey, Session,
+    SigningKeyRecord, SourceAddr, SourceFailures, TenantSettings, Timestamp, User, UserId, Write, WriteBatch,
 };
 
 /// What the store holds. A batch works on a copy, which takes its place when every precondition held.
@@ -27,6 +27,7 @@ struct State {
     families: BTreeMap<Locator, RefreshFamily>,
     tokens: BTreeMap<Locator, RefreshToken>,
     source_failures: BTreeMap<(ClientId, SourceAddr), SourceFailures>,
+    remembered: BTreeMap<(RememberedFor, RememberedKey), Timestamp>,
     keys: BTreeMap<String, SigningKeyRecord>,
     audit: Vec<AuditEvent>,
 }
@@ -53,6 +54,7 @@ impl MemoryStore {
             families: BTreeMap::new(),
             tokens: BTreeMap::new(),
             source_failures: BTreeMap::new(),
+            remembered: BTreeMap::new(),
             keys: BTreeMap::new(),
             audit: Vec::new(),
         })))
@@ -90,14 +92,15 @@ impl MemoryStore {
     }
 
     /// Removes what has expired at `now`, as the server's job does: sessions by their total limit, families with
-    /// their tokens, failures of sources.
+    /// their tokens, failures of sources, remembered identifiers.
     pub fn expire(&self, now: Timestamp) {
         let mut state = self.state();
         state.sessions.retain(|_, session| !session.expires_at.has_passed(now));
-        let State { families, tokens, source_failures, .. } = &mut *state;
+        let State { families, tokens, source_failures, remembered, .. } = &mut *state;
         families.retain(|_, family| !family.expires_at.has_passed(now));
         tokens.retain(|_, token| families.contains_key(&token.family));
         source_failures.retain(|_, failures| !failures.expires_at.has_passed(now));
+        remembered.retain(|_, expires_at| !expires_at.has_passed(now));
     }
 
     /// The audit log, oldest first.

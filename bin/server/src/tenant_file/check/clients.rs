@@ -1,6 +1,7 @@
 //! `[[clients]]`
 
 mod certificate;
+mod keys;
 mod secret;
 mod values;
 
@@ -87,6 +88,8 @@ fn client(
         refresh_token_validity: doc.hid_refresh_token_validity.map(Ttl::from_secs),
         consent_prompt: doc.hid_client_consentprompt,
         certificate_name: certificate::name(doc, place, problems),
+        keys: keys::check(doc, scene, place, problems),
+        auth_signing_algs: std::mem::take(&mut doc.token_endpoint_auth_signing_alg),
         attributes: std::mem::take(&mut doc.attributes),
     })
 }

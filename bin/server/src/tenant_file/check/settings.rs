@@ -52,6 +52,7 @@ pub(super) fn check(
         jwks_cache: jwks_cache.unwrap_or(defaults.jwks_cache),
         key_verify: key_verify.unwrap_or(defaults.key_verify),
         mtls_truststore,
+        fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
     };
     together(&settings, &place, problems);
     settings

@@ -47,6 +47,7 @@ impl Oracle {
             }
             Write::SourceFailed { .. } | Write::SourceSucceeded { .. } => self.tried_secret(purpose, write),
             Write::RehashClientSecret { .. } => Err("nothing here is outdated".to_owned()),
+            Write::UseOnce(_) | Write::Remember(_) => Err("nothing here is remembered".to_owned()),
             Write::Audit(_) => Ok(()),
         }
     }
