@@ -12,6 +12,7 @@ pub mod cors;
 pub mod descriptors;
 pub mod extract;
 pub mod facts;
+pub mod fetch;
 pub mod flow;
 pub mod gate;
 pub mod hashing;

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthMethod, CertificateName, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes,
-    SecretDigest, SigningAlg, Ttl,
+    AuthMethod, CertificateName, ChannelCode, ClientId, ClientKeys, GrantType, PolicyCode, ProfileName,
+    Scopes, SecretDigest, SigningAlg, Ttl,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };
@@ -92,6 +92,12 @@ pub struct Client {
     /// The form of its access tokens where no resource says otherwise.
     #[serde(default)]
     pub access_token_format: AccessTokenFormat,
+    /// Its public keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<ClientKeys>,
+    /// `token_endpoint_auth_signing_alg`: the algorithms that its signed assertions may have; empty: all on offer.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub auth_signing_algs: BTreeSet<SigningAlg>,
     /// Free attributes, carried for the administrator.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
@@ -102,6 +108,11 @@ impl Client {
     pub fn may(&self, permission: &str) -> bool {
         self.permissions.iter().any(|p| p.as_str() == permission)
             || self.roles.iter().any(|role| permissions_of(role).contains(&permission))
+    }
+
+    /// Whether one of its methods needs a secret.
+    pub fn needs_secret(&self) -> bool {
+        self.auth_methods.iter().any(|method| method.needs_secret())
     }
 
     /// Whether it is public: it may name itself without proof, and holds no other method.
@@ -117,4 +128,6 @@ pub struct ClientSecrets {
     pub generated: Option<SecretDigest>,
     /// The slow hash of a secret that a person chose.
     pub chosen: Option<PasswordHash>,
+    /// A generated secret itself, sealed: for `client_secret_jwt`, whose HMAC needs it (DECISIONS 5.5).
+    pub sealed: Option<Vec<u8>>,
 }

@@ -11,6 +11,10 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// `client_id` and `client_secret` in the body.
     ClientSecretPost,
+    /// A JWT under an HMAC with its secret (OpenID Connect Core §9). Only a generated secret will do.
+    ClientSecretJwt,
+    /// A JWT that it signed with a key of its own (RFC 7523 §2.2).
+    PrivateKeyJwt,
     /// A public client: it names itself and proves nothing.
     None,
     /// A certificate on the connection, under an authority that the tenant trusts (RFC 8705 §2.1).
@@ -20,11 +24,18 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
+    /// Whether the client needs a secret for it.
+    pub const fn needs_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
+    }
+
     /// The registered name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
             Self::None => "none",
             Self::TlsClientAuth => "tls_client_auth",
             Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",

@@ -58,6 +58,9 @@ pub struct WireProfile {
     pub userinfo: UserinfoForm,
     /// The token answer has `scope` when it differs from the request, and always on refresh.
     pub scope_in_answer: bool,
+    /// An assertion without `jti` is accepted, once; and the authentication key of a set is the one without `use`
+    /// (CONTRACT 4.16).
+    pub lenient_assertions: bool,
     /// `hid_failure`, `hid_error` and `context` members, the vendor's texts, and the HID request parameters.
     pub hid_members: bool,
 }
@@ -74,6 +77,7 @@ const HID: WireProfile = WireProfile {
     machine_inactivity: true,
     userinfo: UserinfoForm::SignedJwt,
     scope_in_answer: false,
+    lenient_assertions: true,
     hid_members: true,
 };
 
@@ -89,6 +93,7 @@ const OPENID: WireProfile = WireProfile {
     machine_inactivity: false,
     userinfo: UserinfoForm::Json,
     scope_in_answer: true,
+    lenient_assertions: false,
     hid_members: false,
 };
 

@@ -9,6 +9,8 @@ use crate::Timestamp;
 pub enum RememberedFor {
     /// A DPoP proof that has been used (RFC 9449 §11.1).
     DpopProof,
+    /// A client's assertion that has been used (RFC 7523 §3 item 7).
+    ClientAssertion,
     /// An access token without a row of its own that has been revoked (RFC 7009).
     DeniedToken,
 }
@@ -18,6 +20,7 @@ impl RememberedFor {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DpopProof => "dpop",
+            Self::ClientAssertion => "assertion",
             Self::DeniedToken => "denied",
         }
     }

@@ -43,6 +43,10 @@ pub struct TenantSettings {
     /// The resources that tokens can be asked for (RFC 8707), and the form of their access tokens.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, AccessTokenFormat>,
+    /// Whether what its clients publish (`jwks_uri`) may be fetched from private and loopback addresses, and from
+    /// loopback without TLS.
+    #[serde(default)]
+    pub fetch_private: bool,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -67,6 +71,7 @@ impl TenantSettings {
             mtls_truststore: None,
             dpop_nonce_required: false,
             resources: BTreeMap::new(),
+            fetch_private: false,
         }
     }
 }

@@ -67,6 +67,8 @@ pub fn a_client(id: &str) -> ClientBuilder {
             dpop_nonce_required: false,
             tls_client_certificate_bound_access_tokens: false,
             access_token_format: AccessTokenFormat::Opaque,
+            keys: None,
+            auth_signing_algs: BTreeSet::new(),
             attributes: BTreeMap::new(),
         },
     }
@@ -152,13 +154,13 @@ impl ClientBuilder {
     ) -> (Client, ClientSecrets, Secret) {
         let secret = machine_secret::mint(env).expect("entropy");
         let generated = Some(digest.keyed(secret.expose().as_bytes()));
-        (self.client, ClientSecrets { generated, chosen: None }, secret)
+        (self.client, ClientSecrets { generated, chosen: None, sealed: None }, secret)
     }
 
     /// The client with a secret that a person chose.
     pub fn chosen_secret(self, secret: &str, hasher: &dyn SecretHasher) -> (Client, ClientSecrets) {
         let chosen = Some(hasher.hash(&Secret::new(secret.to_owned())).expect("a hash"));
-        (self.client, ClientSecrets { generated: None, chosen })
+        (self.client, ClientSecrets { generated: None, chosen, sealed: None })
     }
 }
 

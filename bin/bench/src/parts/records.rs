@@ -203,6 +203,8 @@ impl Records {
             dpop_nonce_required: false,
             tls_client_certificate_bound_access_tokens: false,
             access_token_format: AccessTokenFormat::Opaque,
+            keys: None,
+            auth_signing_algs: BTreeSet::new(),
             attributes: BTreeMap::new(),
         }
     }

@@ -1,8 +1,8 @@
 //! What applying a file would change, as values and as lines for people.
 
 use domain::{
-    AuditKind, AuthenticationPolicy, Authenticator, Client, ClientId, PolicyCode, SigningAlg, TenantName,
-    TenantSettings, Timestamp, User, UserId,
+    AuditKind, AuthenticationPolicy, Authenticator, Client, ClientId, ClientSecrets, PolicyCode, SigningAlg,
+    TenantName, TenantSettings, Timestamp, User, UserId,
 };
 
 use super::{
@@ -58,10 +58,12 @@ pub(super) enum Change {
         secret: NewSecret,
     },
     AddClientSecret {
-        client_id: ClientId,
+        client: Box<Client>,
         secret: NewSecret,
     },
     ForgetClientSecrets(ClientId),
+    /// What is left when the secret itself is no longer kept.
+    UnsealClientSecret(ClientId, ClientSecrets),
     RemovePolicy(PolicyCode),
     /// A key, and when it begins to sign: at once for a new tenant, later for others.
     AddKey {
@@ -80,6 +82,7 @@ impl Change {
             | Self::UpdateClient { .. }
             | Self::RemoveClient(_)
             | Self::AddClientSecret { .. }
+            | Self::UnsealClientSecret(..)
             | Self::ForgetClientSecrets(_) => AuditKind::ClientChange,
             Self::AddUser(_)
             | Self::UpdateUser { .. }
@@ -103,10 +106,12 @@ impl Change {
     /// The client concerned.
     pub(super) const fn client(&self) -> Option<&ClientId> {
         match self {
-            Self::AddClient { client, .. } | Self::UpdateClient { client, .. } => Some(&client.client_id),
-            Self::RemoveClient(id)
-            | Self::AddClientSecret { client_id: id, .. }
-            | Self::ForgetClientSecrets(id) => Some(id),
+            Self::AddClient { client, .. }
+            | Self::UpdateClient { client, .. }
+            | Self::AddClientSecret { client, .. } => Some(&client.client_id),
+            Self::RemoveClient(id) | Self::UnsealClientSecret(id, _) | Self::ForgetClientSecrets(id) => {
+                Some(id)
+            }
             _ => None,
         }
     }
@@ -142,6 +147,7 @@ impl Change {
             | Self::UpdateAuthenticator { .. }
             | Self::UpdateClient { .. }
             | Self::AddClientSecret { .. }
+            | Self::UnsealClientSecret(..)
             | Self::ForgetClientSecrets(_) => '~',
         }
     }
@@ -170,7 +176,8 @@ impl Change {
                 of(format!("client {}", client.client_id), keys.join(", "))
             }
             Self::AddClient { client, .. } => format!("client {}", client.client_id),
-            Self::AddClientSecret { client_id, .. } => format!("client {client_id}: first secret"),
+            Self::AddClientSecret { client, .. } => format!("client {}: first secret", client.client_id),
+            Self::UnsealClientSecret(id, _) => format!("client {id}: the digest of its secret only"),
             Self::ForgetClientSecrets(id) => format!("client {id}: no secret any more"),
             Self::AddKey { alg, from: None } => format!("key {}", alg.as_str()),
             Self::AddKey { alg, from: Some(from) } => {

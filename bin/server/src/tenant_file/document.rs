@@ -60,6 +60,8 @@ pub(super) struct SettingsDoc {
     pub(super) dpop_nonce_required: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) resources: Option<BTreeMap<String, AccessTokenFormat>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fetch_private: Option<bool>,
 }
 
 /// `[[policies]]`: the attributes of [`domain::AuthenticationPolicy`] under the same names, all optional but `code`.
@@ -152,6 +154,16 @@ pub(super) struct ClientDoc {
     pub(super) client_secret_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_secret_digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) client_secret_sealed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) jwks: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) jwks_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) jwks_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) token_endpoint_auth_signing_alg: BTreeSet<SigningAlg>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) grant_types: Option<BTreeSet<GrantType>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

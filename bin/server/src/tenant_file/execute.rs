@@ -2,8 +2,8 @@
 
 use authenticators::enrol;
 use domain::{
-    AdminWrite, AuditEvent, AuditOutcome, Authenticator, ClientId, ClientSecrets, Env, Fault, Origin, Secret,
-    SigningKeyRecord, SubjectId, Tenant, Timestamp, User, UserId, encoding, machine_secret,
+    AdminWrite, AuditEvent, AuditOutcome, AuthMethod, Authenticator, Client, ClientSecrets, Env, Fault,
+    Origin, Secret, SigningKeyRecord, SubjectId, Tenant, Timestamp, User, UserId, encoding, machine_secret,
     port::{KeyedDigest as _, SecretHasher as _},
 };
 
@@ -12,6 +12,7 @@ use jose::OpenSslSigner;
 use super::{
     change::Change,
     check::{DesiredAuthenticator, DesiredUser, NewPassword, NewSecret},
+    sealed_secret,
     stored::Stored,
 };
 use crate::{keyring, setup::Setup};
@@ -111,13 +112,14 @@ impl Hand<'_> {
             Change::AddUser(user) => return self.user(*user),
             Change::UpdateClient { client, .. } => AdminWrite::UpdateClient(client),
             Change::AddClient { client, secret } => {
-                let secrets = self.secrets(&client.client_id, secret)?;
+                let secrets = self.secrets(&client, secret)?;
                 AdminWrite::InsertClient(client, secrets)
             }
-            Change::AddClientSecret { client_id, secret } => {
-                let secrets = self.secrets(&client_id, secret)?;
-                AdminWrite::SetClientSecrets(client_id, secrets)
+            Change::AddClientSecret { client, secret } => {
+                let secrets = self.secrets(&client, secret)?;
+                AdminWrite::SetClientSecrets(client.client_id, secrets)
             }
+            Change::UnsealClientSecret(id, secrets) => AdminWrite::SetClientSecrets(id, secrets),
             Change::ForgetClientSecrets(id) => AdminWrite::SetClientSecrets(id, ClientSecrets::default()),
             Change::AddKey { alg, .. } if keyring::signs(&self.keys, alg, self.env.now) => return Ok(()),
             Change::AddKey { alg, from } => {
@@ -132,20 +134,30 @@ impl Hand<'_> {
         Ok(())
     }
 
-    fn secrets(&mut self, client: &ClientId, secret: NewSecret) -> Result<ClientSecrets, Fault> {
+    fn secrets(&mut self, client: &Client, secret: NewSecret) -> Result<ClientSecrets, Fault> {
+        let id = &client.client_id;
+        let by_hmac = client.auth_methods.contains(&AuthMethod::ClientSecretJwt);
+        let (master, tenant) = (&self.setup.master, &self.tenant.name);
+        let sealed =
+            |secret: &Secret| by_hmac.then(|| sealed_secret::seal(master, tenant, id, secret)).transpose();
         let digest = |secret: &Secret| Some(self.setup.master.keyed(secret.expose().as_bytes()));
         Ok(match secret {
             NewSecret::None => ClientSecrets::default(),
             NewSecret::Stored(secrets) => secrets,
-            NewSecret::Made(secret) => ClientSecrets { generated: digest(&secret), chosen: None },
-            NewSecret::Chosen(secret) => {
-                ClientSecrets { generated: None, chosen: Some(self.setup.hasher.hash(&secret)?) }
+            NewSecret::Made(secret) => {
+                ClientSecrets { generated: digest(&secret), chosen: None, sealed: sealed(&secret)? }
             }
+            NewSecret::Chosen(secret) => ClientSecrets {
+                generated: None,
+                chosen: Some(self.setup.hasher.hash(&secret)?),
+                sealed: None,
+            },
             NewSecret::Generate => {
                 let secret = machine_secret::mint(&self.env)?;
                 let generated = digest(&secret);
-                self.work.shown_once.push((format!("client {client}"), secret));
-                ClientSecrets { generated, chosen: None }
+                let sealed = sealed(&secret)?;
+                self.work.shown_once.push((format!("client {id}"), secret));
+                ClientSecrets { generated, chosen: None, sealed }
             }
         })
     }

@@ -54,6 +54,7 @@ fn client(master: &MasterKey, tenant: &TenantName, stored: &StoredClient) -> Res
         let sealed = sealed_digest::seal(master, tenant, &stored.client.client_id, digest)?;
         doc.client_secret_digest = Some(encoding::base64url(&sealed));
     }
+    doc.client_secret_sealed = stored.secrets.sealed.as_deref().map(encoding::base64url);
     Ok(doc)
 }
 

@@ -20,6 +20,7 @@ mod plan;
 mod problem;
 mod redirect_uri;
 mod sealed_digest;
+pub mod sealed_secret;
 mod stored;
 mod written;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AuthMethod, Authenticator, Fault, Timestamp, User};
+use domain::{AuthMethod, Authenticator, ClientSecrets, Fault, Timestamp, User};
 
 use super::{
     builtin,
@@ -120,15 +120,20 @@ impl Plan {
         };
         let client_id = client.client_id.clone();
         let has_secret = old.secrets.generated.is_some() || old.secrets.chosen.is_some();
-        let public = client.auth_methods.contains(&AuthMethod::None);
+        let needed = client.needs_secret();
+        let by_hmac = client.auth_methods.contains(&AuthMethod::ClientSecretJwt);
+        let named = Box::new(client.clone());
         if *old.client != client {
             let keys = written::differing(&written::client(&old.client), &written::client(&client));
             self.changed.push(Change::UpdateClient { client: Box::new(client), keys });
         }
-        if public && has_secret {
+        if !needed && has_secret {
             self.changed.push(Change::ForgetClientSecrets(client_id));
         } else if !has_secret && !matches!(secret, NewSecret::None) {
-            self.changed.push(Change::AddClientSecret { client_id, secret });
+            self.changed.push(Change::AddClientSecret { client: named, secret });
+        } else if !by_hmac && old.secrets.sealed.is_some() {
+            let secrets = ClientSecrets { sealed: None, ..old.secrets.clone() };
+            self.changed.push(Change::UnsealClientSecret(client_id, secrets));
         }
     }
 

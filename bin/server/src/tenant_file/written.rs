@@ -1,8 +1,8 @@
 //! Stored values as the file writes them: for exports, and to name what differs.
 
 use domain::{
-    AuthenticationPolicy, Authenticator, AuthenticatorStatus, CertificateName, Client, Fault, Permission,
-    SigningKeyRecord, TenantSettings, Ttl, User, UserStatus, encoding,
+    AuthenticationPolicy, Authenticator, AuthenticatorStatus, CertificateName, Client, ClientKeys, Fault,
+    Permission, SigningKeyRecord, TenantSettings, Ttl, User, UserStatus, encoding,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -30,6 +30,7 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         mtls_truststore_file: None,
         dpop_nonce_required: Some(settings.dpop_nonce_required),
         resources: Some(settings.resources.clone()),
+        fetch_private: Some(settings.fetch_private),
     }
 }
 
@@ -58,6 +59,11 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         generate_secret: false,
         client_secret_hash: None,
         client_secret_digest: None,
+        client_secret_sealed: None,
+        jwks: client.keys.as_ref().and_then(ClientKeys::inline).map(str::to_owned),
+        jwks_file: None,
+        jwks_uri: client.keys.as_ref().and_then(ClientKeys::uri).map(str::to_owned),
+        token_endpoint_auth_signing_alg: client.auth_signing_algs.clone(),
         grant_types: client.grant_types.clone(),
         scopes: client.scopes.iter().map(str::to_owned).collect(),
         redirect_uris: client.redirect_uris.clone(),

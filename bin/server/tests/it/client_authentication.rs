@@ -355,7 +355,7 @@ fn a_secret_that_another_node_changed_is_obeyed_within_two_seconds() {
     let made = generated(&door.server);
     let digest = client_auth::generated_digest(&made, setup.master.as_ref());
     let chosen = Secret::new("Newly.Chosen-88".to_owned());
-    let digest = ClientSecrets { generated: Some(digest), chosen: None };
+    let digest = ClientSecrets { generated: Some(digest), chosen: None, sealed: None };
     change(&door, digest);
     // What is right is right at once; what is wrong now may have been remembered for a moment.
     inside(&door.basic((M2M.0, made.expose())));
@@ -364,7 +364,10 @@ fn a_secret_that_another_node_changed_is_obeyed_within_two_seconds() {
         .expect("the old secret is refused within two seconds");
     outside(&door.post(M2M), "Basic");
 
-    change(&door, ClientSecrets { generated: None, chosen: Some(setup.hasher.hash(&chosen).unwrap()) });
+    change(
+        &door,
+        ClientSecrets { generated: None, chosen: Some(setup.hasher.hash(&chosen).unwrap()), sealed: None },
+    );
     inside(&door.basic((M2M.0, chosen.expose())));
     let gone = wait_for(Duration::from_secs(2), || refused(made.expose()));
     gone.expect("the old secret is refused within two seconds");

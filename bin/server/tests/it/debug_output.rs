@@ -27,7 +27,7 @@ fn no_type_that_holds_a_secret_prints_it() {
     hidden(&secret());
     hidden(&hash());
     hidden(&SecretDigest::of(MARKER.as_bytes()));
-    hidden(&ClientSecrets { generated: None, chosen: Some(hash()) });
+    hidden(&ClientSecrets { generated: None, chosen: Some(hash()), sealed: None });
     hidden(&PasswordCredential { hash: hash(), version: 1, uses: 0, history: vec![hash()] });
     let pairs = [("grant_type", "password"), ("username", "x"), ("password", MARKER)];
     let params = Params::collect(pairs.map(|(n, v)| (n.to_owned(), v.to_owned())), false).unwrap();

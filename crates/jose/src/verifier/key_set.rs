@@ -19,6 +19,8 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 /// One key with one algorithm.
 pub(super) struct PublicKey {
     kid: Option<String>,
+    /// Whether it has no `use`.
+    pub(super) unmarked: bool,
     pub(super) alg: SigningAlg,
     verifier: Box<dyn JwsVerifier>,
 }
@@ -44,13 +46,67 @@ pub(super) fn parse(text: &str) -> Option<Vec<PublicKey>> {
     }
     let set: Claims = serde_json::from_str(text).ok()?;
     let keys = set.get("keys")?.as_array()?;
-    Some(keys.iter().take(MOST_KEYS).filter_map(Value::as_object).flat_map(usable).collect())
+    Some(keys.iter().take(MOST_KEYS).filter_map(|key| read(key).ok()).flatten().collect())
+}
+
+/// What is wrong with a set, for whoever wrote it: each line names the key by its place, from 1. Keys that are not for
+/// signatures are somebody else's business.
+pub(super) fn problems(text: &str) -> Vec<String> {
+    if text.len() > LONGEST {
+        return vec!["must have at most 256 KiB".to_owned()];
+    }
+    let set: Option<Claims> = serde_json::from_str(text).ok();
+    let keys = set.as_ref().and_then(|set| set.get("keys")).and_then(Value::as_array);
+    let Some(keys) = keys else {
+        return vec!["must be a JWK set: {\"keys\":[…]} (RFC 7517 §5)".to_owned()];
+    };
+    let mut problems = Vec::new();
+    if keys.is_empty() || keys.len() > MOST_KEYS {
+        problems.push("must have 1 to 100 keys".to_owned());
+    }
+    for (at, key) in (1..).zip(keys.iter().take(MOST_KEYS)) {
+        match read(key) {
+            Ok(_) | Err(Unusable::NotForSignatures) => {}
+            Err(Unusable::Wrong(problem)) => problems.push(format!("key {at}: {problem}")),
+        }
+    }
+    problems
+}
+
+/// Why a key is left out.
+enum Unusable {
+    /// It is for something else.
+    NotForSignatures,
+    /// It should not be there, or not so.
+    Wrong(&'static str),
+}
+
+fn read(key: &Value) -> Result<Vec<PublicKey>, Unusable> {
+    let wrong = |problem| Err(Unusable::Wrong(problem));
+    let Some(jwk) = key.as_object() else { return wrong("must be a JSON object") };
+    if jwk.get("kid").is_some_and(|kid| !kid.is_string()) {
+        return wrong("kid must be text");
+    }
+    if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
+        return wrong("has private or symmetric members: give the public key alone");
+    }
+    if !is_for_signatures(jwk) {
+        return Err(Unusable::NotForSignatures);
+    }
+    let keys = usable(jwk);
+    if keys.is_empty() {
+        return wrong(
+            "is no key that is accepted: RSA of 2048 to 8192 bits, P-256 or Ed25519, and an alg that fits",
+        );
+    }
+    Ok(keys)
 }
 
 /// One public key with one algorithm, whatever its `kid`; `None` when it is private, symmetric, of another kind or size,
 /// for another algorithm, or not for signatures.
 pub(super) fn single(alg: SigningAlg, jwk: &Claims) -> Option<PublicKey> {
-    admissible(alg, jwk).then(|| Some(PublicKey { kid: None, alg, verifier: verifier(alg, jwk)? }))?
+    admissible(alg, jwk)
+        .then(|| Some(PublicKey { kid: None, alg, unmarked: false, verifier: verifier(alg, jwk)? }))?
 }
 
 /// What [`single`] asks for but the key's own arithmetic.
@@ -61,20 +117,15 @@ pub(super) fn admissible(alg: SigningAlg, jwk: &Claims) -> bool {
 }
 
 fn usable(jwk: &Claims) -> Vec<PublicKey> {
-    let kid = match jwk.get("kid") {
-        None => None,
-        Some(Value::String(kid)) => Some(kid.clone()),
-        Some(_) => return Vec::new(),
-    };
-    if !is_for_signatures(jwk) || PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
-        return Vec::new();
-    }
+    let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
+    let unmarked = !jwk.contains_key("use");
     let fitting = |alg: SigningAlg| match jwk.get("alg") {
         None => true,
         Some(own) => own.as_str() == Some(alg.as_str()),
     };
     let algs = SigningAlg::ALL.into_iter().filter(|alg| fitting(*alg));
-    algs.filter_map(|alg| Some(PublicKey { kid: kid.clone(), alg, verifier: verifier(alg, jwk)? })).collect()
+    algs.filter_map(|alg| Some(PublicKey { kid: kid.clone(), unmarked, alg, verifier: verifier(alg, jwk)? }))
+        .collect()
 }
 
 /// `use` and `key_ops` (RFC 7517 §4.2, §4.3), where they are given.

@@ -68,6 +68,22 @@ impl JoseVerifier {
         key_set::parse(jwks_json).map(|keys| Self { keys }).ok_or(JwsRejected::KeySet)
     }
 
+    /// What is wrong with a JWK set, key by key, for whoever wrote it: empty when nothing is. What [`Self::from_jwks`]
+    /// only leaves out is told here.
+    pub fn problems(jwks_json: &str) -> Vec<String> {
+        key_set::problems(jwks_json)
+    }
+
+    /// The same, but when keys without `use` are in the set, only those: they are a client's authentication keys where
+    /// `sig` marks the keys of its other signatures (CONTRACT 4.16).
+    #[must_use]
+    pub fn preferring_unmarked(mut self) -> Self {
+        if self.keys.iter().any(|key| key.unmarked) {
+            self.keys.retain(|key| key.unmarked);
+        }
+        self
+    }
+
     /// How many keys are usable (an RSA key without `alg` counts for each of its algorithms).
     pub fn key_count(&self) -> usize {
         self.keys.len()

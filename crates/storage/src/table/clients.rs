@@ -20,6 +20,7 @@ diesel::table! {
         doc -> Text,
         secret_generated -> Nullable<Binary>,
         secret_chosen -> Nullable<Text>,
+        secret_sealed -> Nullable<Binary>,
     }
 }
 
@@ -29,6 +30,7 @@ struct Row {
     doc: String,
     secret_generated: Option<Vec<u8>>,
     secret_chosen: Option<String>,
+    secret_sealed: Option<Vec<u8>>,
 }
 
 impl Row {
@@ -40,6 +42,7 @@ impl Row {
             secrets: ClientSecrets {
                 generated: self.secret_generated.map(digest).transpose()?,
                 chosen: self.secret_chosen.map(PasswordHash::from_phc),
+                sealed: self.secret_sealed,
             },
         })
     }
@@ -99,6 +102,7 @@ pub(crate) fn insert(
             clients::secret_generated
                 .eq(secrets.generated.as_ref().map(|digest| digest.as_bytes().as_slice())),
             clients::secret_chosen.eq(secrets.chosen.as_ref().map(PasswordHash::as_phc)),
+            clients::secret_sealed.eq(secrets.sealed.as_deref()),
         ))
         .execute(link.write())
         .map(drop)
@@ -124,6 +128,7 @@ pub(crate) fn set_secrets(
             clients::secret_generated
                 .eq(secrets.generated.as_ref().map(|digest| digest.as_bytes().as_slice())),
             clients::secret_chosen.eq(secrets.chosen.as_ref().map(PasswordHash::as_phc)),
+            clients::secret_sealed.eq(secrets.sealed.as_deref()),
         ))
         .execute(link.write())
         .map_err(on(TABLE, "update"))?;

@@ -130,7 +130,7 @@ fn a_rehashed_client_secret_bumps_the_revision(fixture: &Fixture) {
     let (_, mut store) = fixture.tenant("one");
     seed(&store);
     let chosen = crate::records::hash;
-    let secrets = domain::ClientSecrets { generated: None, chosen: Some(chosen("old")) };
+    let secrets = domain::ClientSecrets { generated: None, chosen: Some(chosen("old")), sealed: None };
     let set = vec![AdminWrite::SetClientSecrets(client_id(CLIENT), secrets)];
     assert_eq!(store.change(set, Vec::new()).expect("an answer"), Applied::Committed);
     let rehash = |seen: &str| WriteBatch {

@@ -148,7 +148,7 @@ pub fn new_client_secrets_forget_failures(store: &mut dyn TestStore) {
     let now = SourceFailures { consecutive: 8, locked_until: Some(later(300)), expires_at: later(400) };
     let (client_id, source) = (client_id(CLIENT), address());
     commit(store, vec![Write::SourceFailed { client_id: client_id.clone(), source, seen: None, now }]);
-    let secrets = ClientSecrets { generated: Some(SecretDigest::of(b"new")), chosen: None };
+    let secrets = ClientSecrets { generated: Some(SecretDigest::of(b"new")), chosen: None, sealed: None };
     administer(store, vec![AdminWrite::SetClientSecrets(client_id.clone(), secrets.clone())]);
     let read = store.client(&client_id).expect("the store answers").expect("the client");
     assert_eq!(read.secrets.whole(), secrets.whole());

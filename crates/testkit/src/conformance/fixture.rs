@@ -46,7 +46,7 @@ pub(super) fn address() -> SourceAddr {
 }
 
 pub(super) fn client() -> (Client, ClientSecrets) {
-    let secrets = ClientSecrets { generated: None, chosen: Some(hash("client")) };
+    let secrets = ClientSecrets { generated: None, chosen: Some(hash("client")), sealed: None };
     (a_client(CLIENT).scopes("openid profile").build(), secrets)
 }
 
@@ -263,7 +263,7 @@ impl Whole for Authenticator {
 impl Whole for ClientSecrets {
     fn whole(&self) -> String {
         let generated = self.generated.as_ref().map(SecretDigest::as_bytes);
-        format!("{generated:?} {:?}", self.chosen.as_ref().map(PasswordHash::as_phc))
+        format!("{generated:?} {:?} {:?}", self.chosen.as_ref().map(PasswordHash::as_phc), self.sealed)
     }
 }
 

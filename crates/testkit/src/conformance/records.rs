@@ -1,13 +1,13 @@
 //! Each record reads back as it was written, with every optional field set and unset.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::policy::{CharacterRange, DeliveryGateway};
 use domain::{
-    AccessTokenFormat, AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientSecrets,
-    Confirmation, GrantType, PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning, SecretDigest,
-    Session, SessionLimits, SigningAlg, SigningKeyRecord, SourceFailures, Statistics, StoredRefresh,
-    TenantSettings, Thumbprint, Timestamp, Ttl, Write,
+    AccessTokenFormat, AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientKeys,
+    ClientSecrets, Confirmation, GrantType, PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning,
+    SecretDigest, Session, SessionLimits, SigningAlg, SigningKeyRecord, SourceFailures, Statistics,
+    StoredRefresh, TenantSettings, Thumbprint, Timestamp, Ttl, Write,
 };
 
 use super::TestStore;
@@ -105,6 +105,8 @@ fn full_client() -> Client {
             client.dpop_nonce_required = true;
             client.tls_client_certificate_bound_access_tokens = true;
             client.access_token_format = AccessTokenFormat::Jwt;
+            client.keys = Some(ClientKeys::At("https://client.example/jwks".to_owned()));
+            client.auth_signing_algs = BTreeSet::from([SigningAlg::ES256]);
             client.attributes = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
         })
         .build()
@@ -115,13 +117,16 @@ pub fn a_client_and_its_secrets_read_back(store: &mut dyn TestStore) {
     let digest = Some(SecretDigest::of(b"generated"));
     let written = [
         (a_client("bare").public().build(), ClientSecrets::default()),
-        (full_client(), ClientSecrets { generated: digest, chosen: Some(hash("chosen")) }),
-        (a_client("chosen").build(), ClientSecrets { generated: None, chosen: Some(hash("chosen")) }),
+        (full_client(), ClientSecrets { generated: digest, chosen: Some(hash("chosen")), sealed: None }),
+        (
+            a_client("chosen").build(),
+            ClientSecrets { generated: None, chosen: Some(hash("chosen")), sealed: None },
+        ),
         (
             a_client("generated")
                 .with(|client| client.userinfo_signed_response_alg = Some(ResponseSigning::Json))
                 .build(),
-            ClientSecrets { generated: digest, chosen: None },
+            ClientSecrets { generated: digest, chosen: None, sealed: Some(vec![1, 2, 3]) },
         ),
     ];
     for (client, secrets) in written {

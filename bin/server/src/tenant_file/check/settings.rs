@@ -56,6 +56,7 @@ pub(super) fn check(
         mtls_truststore,
         dpop_nonce_required: doc.dpop_nonce_required.unwrap_or_default(),
         resources: doc.resources.unwrap_or_default(),
+        fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
     };
     together(&settings, &place, problems);
     settings

@@ -8,7 +8,7 @@ use crate::tenant_file::{
     document::ClientDoc,
     phc,
     problem::{Place, Problems},
-    sealed_digest,
+    sealed_digest, sealed_secret,
 };
 
 const KEY: &str = "client_secret";
@@ -35,6 +35,9 @@ pub(super) fn check(
         return NewSecret::None;
     }
     let stored = scene.around.stored.clients.get(&client.client_id).map(|stored| &stored.secrets);
+    if let Some(secrets) = stored {
+        still_fits(secrets, client, place, problems);
+    }
     if given > 1 || stored.is_some_and(|secrets| secrets.generated.is_some() || secrets.chosen.is_some()) {
         return NewSecret::None;
     }
@@ -50,7 +53,7 @@ pub(super) fn check(
             problems.add(place, "client_secret_file", problem);
             NewSecret::None
         }
-        None if !by_secret(client) => NewSecret::None,
+        None if !client.needs_secret() => NewSecret::None,
         None => {
             let text = "is needed (or client_secret_file, or generate_secret = true), because the client has none yet";
             problems.add(place, KEY, text);
@@ -59,11 +62,13 @@ pub(super) fn check(
     }
 }
 
-/// Whether one of the client's methods is a secret.
-fn by_secret(client: &Client) -> bool {
-    [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost]
-        .iter()
-        .any(|method| client.auth_methods.contains(method))
+/// A secret that is kept as a digest or a hash cannot become the key of an HMAC.
+fn still_fits(secrets: &ClientSecrets, client: &Client, place: &Place, problems: &mut Problems<'_>) {
+    let kept = secrets.generated.is_some() || secrets.chosen.is_some();
+    let wanted = client.auth_methods.contains(&AuthMethod::ClientSecretJwt);
+    let text = "client_secret_jwt needs the secret itself, and only its digest is stored: remove the client and \
+                create it again with generate_secret = true";
+    problems.check(!wanted || !kept || secrets.sealed.is_some(), place, "auth_methods", text);
 }
 
 fn plain_secret(doc: ClientDoc, scene: Scene<'_>) -> Option<Result<Secret, String>> {
@@ -84,6 +89,9 @@ fn plainly(
     }
     let facts =
         UserFacts { user_name: client.client_id.as_str(), external_id: None, attributes: &client.attributes };
+    let text =
+        "client_secret_jwt needs a generated secret (generate_secret = true): a chosen one is too weak a key";
+    problems.check(!client.auth_methods.contains(&AuthMethod::ClientSecretJwt), place, KEY, text);
     if let Some(policy) = scene.known.get(&client.client_pwd_policy) {
         secrets::chosen(&secret, policy, &facts, (place, KEY), problems);
     }
@@ -110,5 +118,23 @@ fn from_export(
         "client_secret_digest",
         "does not open: it was exported of another tenant or client, or under another master key; use generate_secret = true instead",
     );
-    NewSecret::Stored(ClientSecrets { generated: generated.flatten(), chosen: chosen.flatten() })
+    let sealed = doc.client_secret_sealed.as_deref().map(|text| {
+        let sealed = encoding::from_base64url(text)?;
+        sealed_secret::carried(scene.around.master, scene.name, &client.client_id, &sealed)
+    });
+    problems.check(
+        !matches!(sealed, Some(None)),
+        place,
+        "client_secret_sealed",
+        "does not open: it was exported of another tenant or client, or under another master key; use generate_secret = true instead",
+    );
+    let wanted = client.auth_methods.contains(&AuthMethod::ClientSecretJwt);
+    problems.check(
+        !wanted || sealed.is_some(),
+        place,
+        KEY,
+        "client_secret_jwt needs client_secret_sealed of the export",
+    );
+    let sealed = sealed.flatten().filter(|_| wanted);
+    NewSecret::Stored(ClientSecrets { generated: generated.flatten(), chosen: chosen.flatten(), sealed })
 }

@@ -28,6 +28,7 @@ pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: 
             problems.add(place, "redirect_uris", format!("{uri:?} {problem}"));
         }
     }
+    assertions(client, place, problems);
     let validity = client.refresh_token_validity.is_none_or(|ttl| ttl.secs() >= 1);
     problems.check(validity, place, "hid_refresh_token_validity", "must be at least 1 second");
     names(&client.roles, place, "roles", problems);
@@ -36,6 +37,20 @@ pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: 
     }
     attributes(&client.attributes, place, problems);
     algs(client, scene, place, problems);
+}
+
+/// Who proves itself with a key must have one.
+fn assertions(client: &Client, place: &Place, problems: &mut Problems<'_>) {
+    let by_key = client.auth_methods.contains(&AuthMethod::PrivateKeyJwt);
+    let text = "private_key_jwt needs jwks, jwks_file or jwks_uri";
+    problems.check(!by_key || client.keys.is_some(), place, "jwks", text);
+    let text = "is for private_key_jwt only: client_secret_jwt is always HS256";
+    problems.check(
+        by_key || client.auth_signing_algs.is_empty(),
+        place,
+        "token_endpoint_auth_signing_alg",
+        text,
+    );
 }
 
 /// What a client wants signed, the tenant must have keys for.

@@ -1,0 +1,200 @@
+//! Where may be fetched from. A URI that a client names must not make the server a door to what only the server can
+//! reach (server-side request forgery; RFC 9700 names it for `jwks_uri`).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+/// Longest URI, bytes.
+const LONGEST: usize = 2048;
+
+/// Whether a URI may be registered: https, with a host, without credentials and fragment. With `private`, plain http
+/// to a loopback address will do, too. Addresses behind names are judged when they are known: see [`address`].
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn check(uri: &str, private: bool) -> Result<Url, &'static str> {
+    if uri.len() > LONGEST {
+        return Err("must have at most 2048 bytes");
+    }
+    let Ok(url) = Url::parse(uri) else {
+        return Err("must be an absolute URI such as https://client.example/jwks");
+    };
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("must have neither credentials nor a fragment");
+    }
+    let literal = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        Some(Host::Domain(_)) => None,
+        None => return Err("must have a host"),
+    };
+    let to_loopback = literal.is_some_and(|address| address.to_canonical().is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if private && to_loopback => {}
+        "http" if to_loopback => {
+            return Err("must be https (the tenant's fetch_private allows http to loopback)");
+        }
+        _ => return Err("must be https"),
+    }
+    if literal.is_some_and(|literal| !address(literal, private)) {
+        return Err(
+            "must not name a private, loopback or reserved address (the tenant's fetch_private allows private ones)",
+        );
+    }
+    Ok(url)
+}
+
+/// Whether an address may be connected to: a public one, or with `private` also one of the own networks. What is
+/// neither, such as multicast or the documentation's, never is.
+pub fn address(address: IpAddr, private: bool) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => is_public_v4(v4) || (private && is_own_v4(v4)),
+        IpAddr::V6(v6) => match embedded(v6) {
+            Some(v4) => is_public_v4(v4),
+            None => is_public_v6(v6) || (private && is_own_v6(v6)),
+        },
+    }
+}
+
+/// Own networks: loopback, RFC 1918, and the shared space of RFC 6598. Link-local is not among them: there live the
+/// metadata services of clouds.
+fn is_own_v4(address: Ipv4Addr) -> bool {
+    address.is_loopback() || address.is_private() || is_shared(address)
+}
+
+fn is_shared(address: Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    a == 100 && (64..128).contains(&b)
+}
+
+/// The IANA registry of special-purpose addresses (RFC 6890), turned round.
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = a == 0
+        || is_own_v4(address)
+        || address.is_link_local()
+        || address.is_documentation()
+        || (a, b, c) == (192, 0, 0)
+        || (a, b, c) == (192, 88, 99)
+        || (a == 198 && (b == 18 || b == 19))
+        || a >= 224;
+    !special
+}
+
+fn is_own_v6(address: Ipv6Addr) -> bool {
+    address.is_loopback() || address.is_unique_local()
+}
+
+/// Global unicast is 2000::/3; of that, what is special is left out.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    let special = (a == 0x2001 && b < 0x0200) // IETF protocol assignments, Teredo among them
+        || (a == 0x2001 && b == 0x0db8)
+        || (a == 0x3fff && b < 0x1000);
+    a & 0xe000 == 0x2000 && !special
+}
+
+/// The IPv4 address that a translated one leads to: 6to4 (RFC 3056), NAT64 (RFC 6052), and the compatible form.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let v4 = |high: u16, low: u16| {
+        let [p, q] = high.to_be_bytes();
+        let [r, s] = low.to_be_bytes();
+        Ipv4Addr::new(p, q, r, s)
+    };
+    match (a, b) {
+        (0x2002, _) => Some(v4(b, c)),
+        (0x0064, 0xff9b) => Some(v4(g, h)),
+        (0, 0) if (c, d, e, f) == (0, 0, 0, 0) && !(g == 0 && h <= 1) => Some(v4(g, h)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may(text: &str, private: bool) -> bool {
+        address(text.parse().unwrap(), private)
+    }
+
+    #[test]
+    fn public_addresses_may_be_fetched_from() {
+        for text in ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"] {
+            assert!(may(text, false) && may(text, true), "{text}");
+        }
+    }
+
+    #[test]
+    fn own_networks_only_where_the_tenant_allows_them() {
+        let own = [
+            "127.0.0.1",
+            "127.9.9.9",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "::1",
+            "fd00::1",
+        ];
+        for text in own.into_iter().chain(["::ffff:127.0.0.1", "::ffff:10.0.0.1"]) {
+            assert!(!may(text, false), "{text}");
+            assert!(may(text, true), "{text}");
+        }
+    }
+
+    #[test]
+    fn metadata_services_and_reserved_addresses_never() {
+        for text in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "::7f00:1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "::",
+            "192.0.2.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "240.0.0.1",
+            "2001:db8::1",
+            "2001::1",
+        ] {
+            assert!(!may(text, false) && !may(text, true), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_uri_is_https_and_names_no_address_that_may_not_be_fetched_from() {
+        assert!(check("https://client.example/jwks", false).is_ok());
+        for uri in [
+            "http://client.example/jwks",
+            "ftp://client.example/jwks",
+            "file:///etc/passwd",
+            "https://user@client.example/jwks",
+            "https://client.example/jwks#x",
+            "/jwks",
+            "https://169.254.169.254/latest",
+            "https://127.1/jwks",
+            "https://0x7f000001/jwks",
+            "https://2130706433/jwks",
+            "https://[::ffff:127.0.0.1]/jwks",
+            "http://127.0.0.1/jwks",
+        ] {
+            assert!(check(uri, false).is_err(), "{uri}");
+        }
+        assert!(check("http://127.0.0.1:9/jwks", true).is_ok());
+        assert!(check("https://10.0.0.1/jwks", true).is_ok());
+        assert!(check("http://10.0.0.1/jwks", true).is_err());
+        assert!(check("http://localhost/jwks", true).is_err());
+    }
+}
