@@ -11,9 +11,10 @@ use storage::{Database, TenantStore};
 
 use crate::{
     bucket::Buckets,
+    chains::Chains,
     clock::Clock,
-    config::Config,
-    facts::{Facts, TenantFacts},
+    config::{AskFor, Config},
+    facts::{Bases, Facts, TenantFacts},
     gate::Gate,
     hashing::{HashBounds, Hashing},
     jobs::Removing,
@@ -47,6 +48,8 @@ pub struct App {
     pub sealer: AesSealer,
     /// Cached facts.
     pub facts: Facts,
+    /// Chains of certificates that were judged.
+    pub chains: Chains,
     /// Recently proven chosen secrets.
     pub proven: ProvenSecrets,
     /// Keys of DPoP proofs that verified a moment ago.
@@ -111,6 +114,7 @@ impl App {
             hashing: Hashing::start(bounds, metrics.lane("hashing"))?,
             commits: Gate::new(max_wait / 2),
             facts: Facts::default(),
+            chains: Chains::default(),
             removing: Removing::default(),
             sealer: AesSealer,
             public_url,
@@ -127,6 +131,17 @@ impl App {
     /// The environment of a decision at `now`.
     pub fn env(&self, now: Timestamp) -> Env<'_> {
         Env { now, entropy: self.entropy.as_ref() }
+    }
+
+    /// Where the world reaches it.
+    pub fn bases(&self) -> Bases<'_> {
+        let server = &self.config.raw.server;
+        let asking = self.config.raw.tls.iter().any(|tls| tls.client_certificates != AskFor::Never);
+        Bases {
+            public: &self.public_url,
+            mtls: server.mtls_url.as_deref().map(|url| url.trim_end_matches('/')),
+            sees_certificates: asking || server.mtls_url.is_some(),
+        }
     }
 
     /// The sealer as a port.
@@ -148,7 +163,7 @@ impl App {
         let (app, wanted) = (Arc::clone(self), name.clone());
         let loaded = self
             .reads
-            .run(move || TenantFacts::load(&app.database, &app.master, &app.public_url, &wanted))
+            .run(move || TenantFacts::load(&app.database, &app.master, &app.bases(), &wanted))
             .await??;
         Ok(loaded.map(|facts| {
             let facts = Arc::new(facts);

@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod app;
 pub mod bucket;
+pub mod chains;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -28,3 +29,4 @@ pub mod server;
 pub mod setup;
 pub mod telemetry;
 pub mod tenant_file;
+pub mod tls;

@@ -16,12 +16,14 @@
 mod attest;
 mod basic;
 mod bearer;
+mod certificate;
 mod decide;
 mod lock;
 mod present;
 mod reason;
 
 pub use bearer::by_bearer;
+pub use certificate::needs_chain;
 pub use decide::{
     AuthStep, Facts, NeedHash, begin, generated_digest, is_chosen_secret, proven_before, resume,
 };

@@ -1,6 +1,11 @@
 //! What a request presents as client authentication, before any lookup.
 
-use domain::{AuthMethod, ClientId, PresentedToken, Refusal, Secret, TokenKind, WireProfile, token_text};
+use std::sync::Arc;
+
+use domain::{
+    AuthMethod, ClientId, PeerCertificate, PresentedToken, Refusal, Secret, TokenKind, WireProfile,
+    token_text,
+};
 
 use crate::{Reason, basic};
 
@@ -20,6 +25,11 @@ pub struct Inputs<'a> {
     pub client_secret: Option<&'a str>,
     /// Whether there is a `client_assertion` parameter.
     pub client_assertion: bool,
+    /// The certificate that the caller showed, if any. By itself it is no attempt to authenticate: it may be there to bind
+    /// tokens (RFC 8705 §4).
+    pub certificate: Option<&'a Arc<PeerCertificate>>,
+    /// Whether the request says that the certificate is to prove the client (seed 001's `_tlsclientauth`).
+    pub by_certificate: bool,
     /// Whether both halves of Basic credentials are form-url-encoded, as RFC 6749 §2.3.1 and seed 003 have it.
     pub url_decoded_basic: bool,
 }
@@ -35,6 +45,15 @@ pub enum Presented {
         client_id: ClientId,
         /// The secret. Empty only by Basic: then it is wrong.
         secret: Secret,
+    },
+    /// A `client_id` on a connection with a certificate.
+    Certificate {
+        /// Whose, as claimed.
+        client_id: ClientId,
+        /// The certificate.
+        certificate: Arc<PeerCertificate>,
+        /// Whether the request says that it is to prove the client.
+        explicit: bool,
     },
     /// A `client_id` alone.
     Public {
@@ -87,9 +106,8 @@ fn present(inputs: &Inputs<'_>, profile: &WireProfile) -> Result<Presented, Reas
         [value] => Some(*value),
         _ => return Err(Reason::SeveralHeaders),
     };
-    if [header.is_some(), secret.is_some(), inputs.client_assertion].into_iter().filter(|used| *used).count()
-        > 1
-    {
+    let used = [header.is_some(), secret.is_some(), inputs.client_assertion, inputs.by_certificate];
+    if used.into_iter().filter(|used| *used).count() > 1 {
         return Err(Reason::SeveralMethods);
     }
     if inputs.client_assertion {
@@ -98,7 +116,15 @@ fn present(inputs: &Inputs<'_>, profile: &WireProfile) -> Result<Presented, Reas
     if let Some(value) = header {
         return by_header(value, inputs, profile);
     }
+    if inputs.by_certificate && inputs.certificate.is_none() {
+        return Err(Reason::CertificateMissing);
+    }
     match (named(inputs)?, secret) {
+        (Some(client_id), None) if inputs.certificate.is_some() => {
+            let certificate = inputs.certificate.map(Arc::clone).ok_or(Reason::CertificateMissing)?;
+            Ok(Presented::Certificate { client_id, certificate, explicit: inputs.by_certificate })
+        }
+        (None, None) if inputs.by_certificate => Err(Reason::MissingClientId),
         (Some(client_id), None) => Ok(Presented::Public { client_id }),
         (None, None) => Ok(Presented::Nothing),
         (None, Some(_)) => Err(Reason::MissingClientId),

@@ -1,5 +1,6 @@
 //! The certificate that the peer of a connection showed, as facts: no TLS library's types.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{DistinguishedName, Timestamp, encoding};
@@ -49,6 +50,67 @@ impl std::fmt::Debug for PeerCertificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PeerCertificate").field("subject", &self.subject).finish_non_exhaustive()
     }
+}
+
+/// The one name by which a client's certificates are told under `tls_client_auth` (RFC 8705 §2.1.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateName {
+    /// `tls_client_auth_subject_dn`: RFC 4514 text.
+    SubjectDn(String),
+    /// `tls_client_auth_san_dns`.
+    SanDns(String),
+    /// `tls_client_auth_san_uri`.
+    SanUri(String),
+    /// `tls_client_auth_san_ip`.
+    SanIp(std::net::IpAddr),
+    /// `tls_client_auth_san_email`.
+    SanEmail(String),
+}
+
+impl CertificateName {
+    /// Whether a certificate has it. Host names, and what follows an address's `@`, know no case (RFC 5280 §7.2, §7.5);
+    /// wildcards mean nothing here.
+    pub fn is_of(&self, certificate: &PeerCertificate) -> bool {
+        let any = |matches: &dyn Fn(&AltName) -> bool| certificate.alt_names.iter().any(matches);
+        match self {
+            Self::SubjectDn(text) => DistinguishedName::parse(text).as_ref() == Some(&certificate.subject),
+            Self::SanDns(name) => {
+                any(&|other| matches!(other, AltName::Dns(other) if other.eq_ignore_ascii_case(name)))
+            }
+            Self::SanUri(uri) => any(&|other| matches!(other, AltName::Uri(other) if other == uri)),
+            Self::SanIp(ip) => any(&|other| matches!(other, AltName::Ip(other) if other == ip)),
+            Self::SanEmail(address) => {
+                any(&|other| matches!(other, AltName::Email(other) if same_address(other, address)))
+            }
+        }
+    }
+}
+
+fn same_address(one: &str, other: &str) -> bool {
+    let (Some((name, host)), Some((other_name, other_host))) = (one.rsplit_once('@'), other.rsplit_once('@'))
+    else {
+        return false;
+    };
+    name == other_name && host.eq_ignore_ascii_case(other_host)
+}
+
+/// Why a certificate's chain is not trusted. Closed, and quoting nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChainProblem {
+    /// The tenant trusts nobody.
+    NoTruststore,
+    /// It leads to no authority of the truststore, or a signature in it is wrong.
+    Untrusted,
+    /// It, or an authority above it, has expired. The signatures are good.
+    Expired,
+    /// It, or an authority above it, is not yet valid. The signatures are good.
+    NotYetValid,
+    /// It, or an authority above it, is not meant for this: key usage, extended key usage, basic constraints, path
+    /// length, name constraints, an extension that must be understood.
+    Purpose,
+    /// A key or a digest in it is too weak.
+    Weak,
 }
 
 /// SHA-256 of a certificate's DER (RFC 8705 §3.1), or of the canonical form of a JWK (RFC 7638 §3). No secret.

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthMethod, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes, SecretDigest, SigningAlg,
-    Ttl,
+    AuthMethod, CertificateName, ChannelCode, ClientId, GrantType, PolicyCode, ProfileName, Scopes,
+    SecretDigest, SigningAlg, Ttl,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };
@@ -89,6 +89,9 @@ pub struct Client {
     /// The form of its access tokens where no resource says otherwise.
     #[serde(default)]
     pub access_token_format: AccessTokenFormat,
+    /// What its certificates are told by under `tls_client_auth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_name: Option<CertificateName>,
     /// Free attributes, carried for the administrator.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,

@@ -43,7 +43,7 @@ pub mod write;
 pub use admin::AdminWrite;
 pub use audit::{AuditEvent, AuditKind, AuditOutcome, Origin};
 pub use authenticator::{Authenticator, AuthenticatorStatus, PasswordCredential, Statistics};
-pub use certificate::{AltName, PeerCertificate, Thumbprint};
+pub use certificate::{AltName, CertificateName, ChainProblem, PeerCertificate, Thumbprint};
 pub use client::{AccessTokenFormat, Client, ClientSecrets, ResponseSigning};
 pub use confirmation::Confirmation;
 pub use digest::SecretDigest;

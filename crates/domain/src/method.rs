@@ -13,6 +13,10 @@ pub enum AuthMethod {
     ClientSecretPost,
     /// A public client: it names itself and proves nothing.
     None,
+    /// A certificate on the connection, under an authority that the tenant trusts (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// A certificate on the connection that the client has registered (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth,
 }
 
 impl AuthMethod {
@@ -22,6 +26,8 @@ impl AuthMethod {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
             Self::None => "none",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
         }
     }
 }

@@ -40,6 +40,9 @@ pub struct TenantSettings {
     /// The resources that tokens can be asked for (RFC 8707), and the form of their access tokens.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, AccessTokenFormat>,
+    /// The authorities whose certificates its clients may prove themselves by, in PEM; `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtls_truststore: Option<String>,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -63,6 +66,7 @@ impl TenantSettings {
             key_verify: Ttl::from_days(2),
             dpop_nonce_required: false,
             resources: BTreeMap::new(),
+            mtls_truststore: None,
         }
     }
 }

@@ -12,8 +12,10 @@ mod jwk;
 mod key;
 mod master_key;
 mod peer;
+pub mod pki;
 mod sealer;
 mod signer;
+mod truststore;
 mod verifier;
 
 #[cfg(test)]
@@ -27,4 +29,5 @@ pub use master_key::{MasterKey, MasterKeyError};
 pub use peer::{CertificateRejected, peer_certificate};
 pub use sealer::AesSealer;
 pub use signer::OpenSslSigner;
+pub use truststore::{Truststore, TruststoreRejected, Window};
 pub use verifier::{JoseVerifier, JwsRejected, ProofKey, VerifiedJws};

@@ -66,6 +66,7 @@ pub fn a_client(id: &str) -> ClientBuilder {
             dpop_nonce_required: false,
             tls_client_certificate_bound_access_tokens: false,
             access_token_format: AccessTokenFormat::Opaque,
+            certificate_name: None,
             attributes: BTreeMap::new(),
         },
     }

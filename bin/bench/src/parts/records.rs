@@ -202,6 +202,7 @@ impl Records {
             dpop_nonce_required: false,
             tls_client_certificate_bound_access_tokens: false,
             access_token_format: AccessTokenFormat::Opaque,
+            certificate_name: None,
             attributes: BTreeMap::new(),
         }
     }

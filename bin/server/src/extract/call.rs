@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use oidc_core::Params;
 use storage::TenantStore;
 
+use super::params;
 use crate::{app::App, connection, facts::TenantFacts, lane};
 
 /// What the log and the metrics say of a request besides its outcome.
@@ -39,6 +40,8 @@ pub struct Call {
     pub source: SourceAddr,
     /// The certificate whose key the caller has proved to hold, if it showed one. Its chain has not been judged.
     pub certificate: Option<Arc<PeerCertificate>>,
+    /// Whether the request says that the certificate is to prove its client (seed 001).
+    pub by_certificate: bool,
     /// The values of all `Authorization` headers.
     pub authorization: Vec<Vec<u8>>,
     /// What a DPoP proof must fit, where there is one.
@@ -135,6 +138,11 @@ pub fn nearest(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> SourceAdd
         source = hop.to_canonical();
     }
     SourceAddr::new(source)
+}
+
+/// Whether the query says `_tlsclientauth=1` (seed 001), under every profile.
+pub fn by_certificate(http: &HttpRequest) -> bool {
+    http.query_string().split('&').any(|pair| pair == params::BY_CERTIFICATE)
 }
 
 /// The certificate of the request's connection.

@@ -194,6 +194,7 @@ async fn read(
         origin: Origin { source: Some(source), request_id: id },
         source,
         certificate: call::certificate(http),
+        by_certificate: call::by_certificate(http),
         authorization: call::authorization(http),
         dpop: call::dpop(http),
         accept: text(header::ACCEPT).map(str::to_owned),

@@ -56,6 +56,10 @@ pub(super) struct SettingsDoc {
     pub(super) dpop_nonce_required: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) resources: Option<BTreeMap<String, AccessTokenFormat>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls_truststore: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) mtls_truststore_file: Option<String>,
 }
 
 /// `[[policies]]`: the attributes of [`domain::AuthenticationPolicy`] under the same names, all optional but `code`.
@@ -184,6 +188,16 @@ pub(super) struct ClientDoc {
     pub(super) tls_client_certificate_bound_access_tokens: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) access_token_format: Option<AccessTokenFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_subject_dn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_dns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_email: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) attributes: BTreeMap<String, String>,
 }

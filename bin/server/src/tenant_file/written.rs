@@ -1,8 +1,8 @@
 //! Stored values as the file writes them: for exports, and to name what differs.
 
 use domain::{
-    AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, Fault, Permission, SigningKeyRecord,
-    TenantSettings, Ttl, User, UserStatus, encoding,
+    AuthenticationPolicy, Authenticator, AuthenticatorStatus, CertificateName, Client, Fault, Permission,
+    SigningKeyRecord, TenantSettings, Ttl, User, UserStatus, encoding,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -28,6 +28,8 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         key_verify_days: days(settings.key_verify),
         dpop_nonce_required: Some(settings.dpop_nonce_required),
         resources: Some(settings.resources.clone()),
+        mtls_truststore: settings.mtls_truststore.clone(),
+        mtls_truststore_file: None,
     }
 }
 
@@ -42,6 +44,8 @@ pub(super) fn policy(policy: &AuthenticationPolicy) -> Result<PolicyDoc, Fault> 
 
 /// A client, without its secrets.
 pub(super) fn client(client: &Client) -> ClientDoc {
+    let named =
+        |kind: fn(&CertificateName) -> Option<String>| client.certificate_name.as_ref().and_then(kind);
     ClientDoc {
         client_id: client.client_id.as_str().to_owned(),
         client_name: client.client_name.clone(),
@@ -76,6 +80,26 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         dpop_nonce_required: client.dpop_nonce_required,
         tls_client_certificate_bound_access_tokens: client.tls_client_certificate_bound_access_tokens,
         access_token_format: Some(client.access_token_format),
+        tls_client_auth_subject_dn: named(|name| match name {
+            CertificateName::SubjectDn(text) => Some(text.clone()),
+            _ => None,
+        }),
+        tls_client_auth_san_dns: named(|name| match name {
+            CertificateName::SanDns(text) => Some(text.clone()),
+            _ => None,
+        }),
+        tls_client_auth_san_uri: named(|name| match name {
+            CertificateName::SanUri(text) => Some(text.clone()),
+            _ => None,
+        }),
+        tls_client_auth_san_ip: named(|name| match name {
+            CertificateName::SanIp(ip) => Some(ip.to_string()),
+            _ => None,
+        }),
+        tls_client_auth_san_email: named(|name| match name {
+            CertificateName::SanEmail(text) => Some(text.clone()),
+            _ => None,
+        }),
         attributes: client.attributes.clone(),
     }
 }

@@ -27,6 +27,7 @@ mod id_tokens;
 mod introspection;
 mod isolation;
 mod lockout;
+mod mtls;
 mod openid_client;
 mod operations;
 mod postgresql;

@@ -50,6 +50,7 @@ impl World {
             stored,
             policy: Some(&self.policy),
             failures: None,
+            chain: None,
             source: source(self.address),
             origin: &self.origin,
             profile: self.profile,

@@ -13,6 +13,8 @@ const NONE: Inputs<'_> = Inputs {
     client_id: None,
     client_secret: None,
     client_assertion: false,
+    certificate: None,
+    by_certificate: false,
     url_decoded_basic: true,
 };
 
@@ -252,6 +254,8 @@ proptest! {
             client_id: id.as_deref(),
             client_secret: secret.as_deref(),
             client_assertion,
+            certificate: None,
+            by_certificate: false,
             url_decoded_basic,
         };
         let in_body = secret.as_deref().is_some_and(|text| !text.is_empty());
@@ -271,6 +275,7 @@ proptest! {
             }
             Ok(Presented::Bearer { .. }) => prop_assert!(hid && scheme_tried(&inputs) == Scheme::Bearer),
             Ok(Presented::Public { .. } | Presented::Nothing) => prop_assert_eq!(methods, 0),
+            Ok(Presented::Certificate { .. }) => prop_assert!(false, "there is no certificate"),
             Err(refusal) => prop_assert!(matches!(refusal.code, InvalidRequest | InvalidClient)),
         }
     }

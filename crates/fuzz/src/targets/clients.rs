@@ -49,6 +49,8 @@ pub fn credentials(bytes: &[u8]) {
             client_id: Some(&id),
             client_secret: Some(&secret),
             client_assertion: !assertion.is_empty(),
+            certificate: None,
+            by_certificate: false,
             url_decoded_basic: true,
         };
         let ways = usize::from(!headers.is_empty())
@@ -57,6 +59,7 @@ pub fn credentials(bytes: &[u8]) {
         match sound(&inputs, &profile) {
             Ok(Presented::Nothing) => assert!(ways == 0 && id.is_empty()),
             Ok(Presented::Public { client_id }) => assert!(ways == 0 && client_id.as_str() == id),
+            Ok(Presented::Certificate { .. }) => panic!("there is no certificate"),
             Ok(Presented::Secret { .. }) => assert_eq!(ways, 1),
             Ok(Presented::Bearer { .. }) => assert!(ways == 1 && profile.bearer_authenticates),
             Err(_) => {}
@@ -91,6 +94,8 @@ fn nothing(url_decoded_basic: bool) -> Inputs<'static> {
         client_id: None,
         client_secret: None,
         client_assertion: false,
+        certificate: None,
+        by_certificate: false,
         url_decoded_basic,
     }
 }

@@ -119,11 +119,8 @@ fn a_proof_is_used_up_first_in_the_batch_of_what_it_brings_about() {
     let issued = machine(&world, &proven(client), sender);
     assert!(matches!(issued.batch.writes.first(), Some(Write::UseOnce(spent)) if *spent == proven_key.spent));
     world.apply(&issued.batch);
-    let again = world.store.clone();
-    assert_eq!(
-        domain::port::Apply::apply(&mut again.clone(), &issued.batch).unwrap(),
-        domain::Applied::Conflict
-    );
+    let mut again = world.store;
+    assert_eq!(domain::port::Apply::apply(&mut again, &issued.batch).unwrap(), domain::Applied::Conflict);
 }
 
 #[test]

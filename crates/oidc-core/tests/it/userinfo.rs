@@ -58,7 +58,7 @@ fn the_form_is_the_clients_choice_else_the_profiles() {
 #[test]
 fn discovery_lists_endpoints_under_the_issuer() {
     let world = World::new(ProfileName::Openid);
-    let document = discovery::document(&world.tenant, &world.issuer, &[SigningAlg::ES256]);
+    let document = discovery::document(&world.tenant, &world.issuer, &[SigningAlg::ES256], None);
     assert_eq!(document["issuer"], "https://id.example/idp/acme/authn");
     assert_eq!(document["token_endpoint"], "https://id.example/idp/acme/authn/token");
     assert_eq!(document["id_token_signing_alg_values_supported"], serde_json::json!(["ES256"]));

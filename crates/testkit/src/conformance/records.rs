@@ -104,6 +104,7 @@ fn full_client() -> Client {
             client.dpop_nonce_required = true;
             client.tls_client_certificate_bound_access_tokens = true;
             client.access_token_format = AccessTokenFormat::Jwt;
+            client.certificate_name = Some(domain::CertificateName::SubjectDn("CN=m2m,O=Bank".to_owned()));
             client.attributes = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
         })
         .build()

@@ -1,5 +1,6 @@
 //! `[[clients]]`
 
+mod certificate;
 mod secret;
 mod values;
 
@@ -28,6 +29,7 @@ pub(super) fn check(
         problems.check(named.insert(doc.client_id.clone()), &place, "client_id", "is named twice");
         let Some(client) = client(&mut doc, scene, &place, problems) else { continue };
         values::check(&client, scene, &place, problems);
+        certificate::check(&client, &place, problems);
         let secret = secret::check(doc, &client, scene, &place, problems);
         found.push(DesiredClient { client, secret });
     }
@@ -88,6 +90,7 @@ fn client(
         dpop_nonce_required: doc.dpop_nonce_required,
         tls_client_certificate_bound_access_tokens: doc.tls_client_certificate_bound_access_tokens,
         access_token_format: doc.access_token_format.unwrap_or_default(),
+        certificate_name: certificate::name(doc, place, problems),
         attributes: std::mem::take(&mut doc.attributes),
     })
 }

@@ -1,10 +1,11 @@
 //! `[settings]`
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{collections::BTreeSet, io::Read as _, ops::RangeInclusive};
 
 use domain::{ChannelCode, ProfileName, TenantSettings, Ttl};
 use toml::Spanned;
 
+use super::Surroundings;
 use crate::tenant_file::{
     document::SettingsDoc,
     problem::{Place, Problems},
@@ -18,11 +19,13 @@ const LONGEST: i64 = 315_360_000;
 pub(super) fn check(
     settings: Option<Spanned<SettingsDoc>>,
     profile: ProfileName,
+    around: Surroundings<'_>,
     problems: &mut Problems<'_>,
 ) -> TenantSettings {
     let offset = settings.as_ref().map_or(0, |settings| settings.span().start);
     let place = Place::new(offset, "settings");
-    let doc = settings.map(Spanned::into_inner).unwrap_or_default();
+    let mut doc = settings.map(Spanned::into_inner).unwrap_or_default();
+    let mtls_truststore = truststore(&mut doc, around, &place, problems);
     let defaults = TenantSettings::new(profile);
     let mut number = |value: Option<i64>, key, range: RangeInclusive<i64>| {
         let fits = value.is_none_or(|value| range.contains(&value));
@@ -52,9 +55,42 @@ pub(super) fn check(
         key_verify: key_verify.unwrap_or(defaults.key_verify),
         dpop_nonce_required: doc.dpop_nonce_required.unwrap_or_default(),
         resources: doc.resources.unwrap_or_default(),
+        mtls_truststore,
     };
     together(&settings, &place, problems);
     settings
+}
+
+/// The authorities for clients' certificates, written in the file or beside it.
+fn truststore(
+    doc: &mut SettingsDoc,
+    around: Surroundings<'_>,
+    place: &Place,
+    problems: &mut Problems<'_>,
+) -> Option<String> {
+    let (key, pem) = match (doc.mtls_truststore.take(), doc.mtls_truststore_file.take()) {
+        (None, None) => return None,
+        (Some(pem), None) => ("mtls_truststore", Ok(pem)),
+        (None, Some(name)) => ("mtls_truststore_file", beside(&name, around)),
+        (Some(_), Some(_)) => {
+            ("mtls_truststore", Err("and mtls_truststore_file exclude each other".to_owned()))
+        }
+    };
+    let judged = pem.and_then(|pem| {
+        jose::Truststore::from_pem(&pem)
+            .map(|_usable| pem.trim().to_owned())
+            .map_err(|problem| problem.to_string())
+    });
+    judged.map_err(|problem| problems.add(place, key, problem)).ok()
+}
+
+/// A file of certificates, at most 512 KiB.
+fn beside(name: &str, around: Surroundings<'_>) -> Result<String, String> {
+    let path = around.base_dir.map_or_else(|| name.into(), |dir| dir.join(name));
+    let said = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut text = String::new();
+    std::fs::File::open(&path).map_err(said)?.take(512 * 1024).read_to_string(&mut text).map_err(said)?;
+    Ok(text)
 }
 
 fn together(settings: &TenantSettings, place: &Place, problems: &mut Problems<'_>) {

@@ -50,12 +50,20 @@ pub(super) fn check(
             problems.add(place, "client_secret_file", problem);
             NewSecret::None
         }
+        None if !by_secret(client) => NewSecret::None,
         None => {
             let text = "is needed (or client_secret_file, or generate_secret = true), because the client has none yet";
             problems.add(place, KEY, text);
             NewSecret::None
         }
     }
+}
+
+/// Whether one of the client's methods is a secret.
+fn by_secret(client: &Client) -> bool {
+    [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost]
+        .iter()
+        .any(|method| client.auth_methods.contains(method))
 }
 
 fn plain_secret(doc: ClientDoc, scene: Scene<'_>) -> Option<Result<Secret, String>> {
