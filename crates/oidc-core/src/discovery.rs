@@ -70,7 +70,7 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
     put("introspection_signing_alg_values_supported", algs.into());
     // RFC 9449 §5.1, RFC 8705 §3.3.
     put("dpop_signing_alg_values_supported", dpop::ALGS.iter().map(|alg| alg.as_str()).collect());
-    put("tls_client_certificate_bound_access_tokens", true.into());
+    put("tls_client_certificate_bound_access_tokens", mtls.is_some().into());
     put(
         "scopes_supported",
         ["openid", "profile", "email", "phone", "address", "offline_access"].into_iter().collect(),

@@ -132,7 +132,10 @@ impl DpopHeaders {
     /// The URLs by which a client may have addressed the request, as the world knows this server: what `Host` says is
     /// the caller's own word.
     pub fn urls(&self, app: &App) -> Vec<String> {
-        vec![format!("{}{}", app.public_url.trim_end_matches('/'), self.path)]
+        let bases = app.bases();
+        // The listener that asks for certificates has a name of its own (RFC 8705 §5).
+        let bases = [Some(bases.public), bases.mtls].into_iter().flatten();
+        bases.map(|base| format!("{}{}", base.trim_end_matches('/'), self.path)).collect()
     }
 }
 

@@ -87,14 +87,14 @@ impl Bank {
     }
 }
 
-fn server_certificate(ca: &Issued) -> Issued {
+pub(crate) fn server_certificate(ca: &Issued) -> Issued {
     let names = [AltName::Dns("localhost".to_owned()), AltName::Ip([127, 0, 0, 1].into())];
     let year = domain::Ttl::from_days(365);
     dated(&[("CN", "localhost")], Purpose::Server, Some(ca), (NOW.minus(year), NOW.plus(year)), &names)
 }
 
 /// Writes certificate and key, and names them.
-fn section(dir: &Path, ask: AskFor, server: &Issued) -> TlsSection {
+pub(crate) fn section(dir: &Path, ask: AskFor, server: &Issued) -> TlsSection {
     let (certificate, private_key) = (dir.join("server.pem"), dir.join("server.key"));
     std::fs::write(&certificate, server.certificate_pem().unwrap()).unwrap();
     std::fs::write(&private_key, server.key_pem().unwrap().expose()).unwrap();
