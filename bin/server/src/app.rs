@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::Config,
     facts::{Facts, TenantFacts},
+    fetch::KeySets,
     gate::Gate,
     hashing::{HashBounds, Hashing},
     jobs::Removing,
@@ -21,6 +22,7 @@ use crate::{
     metrics::Metrics,
     proven::ProvenSecrets,
     setup::Setup,
+    verifiers::Verifiers,
 };
 
 /// How many authenticators one source may wear out at a time.
@@ -52,6 +54,10 @@ pub struct App {
     pub buckets: Buckets,
     /// What limits one source over all authenticators, known or not.
     pub source_buckets: Buckets,
+    /// Verifiers of clients' inline key sets.
+    pub verifiers: Verifiers,
+    /// Key sets that clients publish.
+    pub key_sets: KeySets,
     /// Where reads happen.
     pub reads: Lane,
     /// Where slow hashes happen.
@@ -107,6 +113,8 @@ impl App {
             hashing: Hashing::start(bounds, metrics.lane("hashing"))?,
             commits: Gate::new(max_wait / 2),
             facts: Facts::default(),
+            verifiers: Verifiers::default(),
+            key_sets: KeySets::new(&config.raw.outbound),
             removing: Removing::default(),
             sealer: AesSealer,
             public_url,

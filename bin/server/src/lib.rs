@@ -28,3 +28,4 @@ pub mod server;
 pub mod setup;
 pub mod telemetry;
 pub mod tenant_file;
+pub mod verifiers;

@@ -10,8 +10,13 @@ pub const GRANTS: [GrantType; 3] =
     [GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken];
 
 /// The methods that it takes.
-pub const METHODS: [AuthMethod; 3] =
-    [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+pub const METHODS: [AuthMethod; 5] = [
+    AuthMethod::ClientSecretBasic,
+    AuthMethod::ClientSecretPost,
+    AuthMethod::ClientSecretJwt,
+    AuthMethod::PrivateKeyJwt,
+    AuthMethod::None,
+];
 
 /// The document of a tenant whose keys sign with `algs` now.
 ///
@@ -42,6 +47,12 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg]) -> Claims
     put("token_endpoint_auth_methods_supported", methods.clone().into());
     put("revocation_endpoint_auth_methods_supported", methods.into());
     put("introspection_endpoint_auth_methods_supported", proven.into());
+    // RFC 8414 §2: required where there are methods by JWT.
+    let assertions: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain(["HS256"]).collect();
+    for endpoint in ["token", "revocation", "introspection"] {
+        let member = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
+        put(&member, assertions.clone().into());
+    }
     let algs: Vec<&str> = algs.iter().map(|alg| alg.as_str()).collect();
     put("id_token_signing_alg_values_supported", algs.clone().into());
     put("userinfo_signing_alg_values_supported", algs.clone().into());

@@ -1,5 +1,6 @@
 //! Use cases that need more than one lookup: look up, decide, commit, and again on a conflict.
 
+mod assertion;
 pub mod client;
 pub mod comparison;
 pub mod endpoint;

@@ -13,8 +13,9 @@ mod values;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 25] = [
+pub const ALL: [Target; 26] = [
     ("accept", requests::accept),
+    ("assertion", clients::assertion),
     ("basic", clients::basic),
     ("config", files::config),
     ("credentials", clients::credentials),
