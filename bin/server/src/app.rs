@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     config::{AskFor, Config, ConfigError},
     facts::{Bases, Facts, TenantFacts},
+    fetch::KeySets,
     gate::Gate,
     hashing::{HashBounds, Hashing},
     jobs::Removing,
@@ -24,6 +25,7 @@ use crate::{
     proven::ProvenSecrets,
     proxy::Proxies,
     setup::Setup,
+    verifiers::Verifiers,
 };
 
 /// How many authenticators one source may wear out at a time.
@@ -61,6 +63,10 @@ pub struct App {
     pub proxies: Proxies,
     /// What limits one source over all authenticators, known or not.
     pub source_buckets: Buckets,
+    /// Verifiers of clients' inline key sets.
+    pub verifiers: Verifiers,
+    /// Key sets that clients publish.
+    pub key_sets: KeySets,
     /// Where reads happen.
     pub reads: Lane,
     /// Where slow hashes happen.
@@ -122,6 +128,8 @@ impl App {
             commits: Gate::new(max_wait / 2),
             facts: Facts::default(),
             chains: Chains::default(),
+            verifiers: Verifiers::default(),
+            key_sets: KeySets::new(&config.raw.outbound),
             removing: Removing::default(),
             sealer: AesSealer,
             public_url,

@@ -32,3 +32,4 @@ pub mod setup;
 pub mod telemetry;
 pub mod tenant_file;
 pub mod tls;
+pub mod verifiers;

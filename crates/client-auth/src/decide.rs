@@ -8,7 +8,7 @@ use domain::{
 };
 
 use crate::attest::attest;
-use crate::{Presented, Reason, certificate, lock};
+use crate::{Presented, Reason, SignatureBy, assertion, certificate, lock};
 
 /// What the decision rests on.
 #[derive(Clone, Copy)]
@@ -25,6 +25,9 @@ pub struct Facts<'a> {
     pub source: SourceAddr,
     /// The request, for the audit log.
     pub origin: &'a Origin,
+    /// What an assertion may call us: the issuer, the token endpoint's URL, and that of the endpoint that was asked.
+    /// Needed for assertions only.
+    pub audiences: &'a [&'a str],
     /// The tenant's profile. A client may be held to a stricter one.
     pub profile: WireProfile,
 }
@@ -36,6 +39,8 @@ pub enum AuthStep {
     Authenticated(AuthenticatedClient, WriteBatch),
     /// A slow hash must be compared; then [`resume`].
     NeedHash(NeedHash),
+    /// A signature must be verified; then [`crate::resume_assertion`].
+    NeedSignature(SignatureBy),
     /// Refused, with what must be written first.
     Refused(Refusal, WriteBatch),
 }
@@ -78,6 +83,7 @@ pub fn begin(
         Presented::Certificate { client_id, certificate, explicit } => {
             certificate::decide((client_id, certificate, *explicit), facts, env)
         }
+        Presented::Assertion(assertion) => assertion::begin(assertion, facts, env),
         Presented::Public { client_id } => {
             let named = named(facts, client_id)?;
             Ok(match named.and_then(|stored| admitted(facts, stored, AuthMethod::None)) {
@@ -204,7 +210,7 @@ fn may_use<'a>(
 }
 
 /// The client if it may use `method` from here.
-fn admitted<'a>(
+pub(crate) fn admitted<'a>(
     facts: &Facts<'_>,
     stored: &'a StoredClient,
     method: AuthMethod,
@@ -240,7 +246,7 @@ fn generated<'a>(
     matches.then_some(stored).ok_or(Reason::WrongSecret)
 }
 
-fn proved(client: &std::sync::Arc<Client>, method: AuthMethod, writes: WriteBatch) -> AuthStep {
+pub(crate) fn proved(client: &std::sync::Arc<Client>, method: AuthMethod, writes: WriteBatch) -> AuthStep {
     AuthStep::Authenticated(attest(client, Some(method)), writes)
 }
 

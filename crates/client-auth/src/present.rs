@@ -7,7 +7,7 @@ use domain::{
     token_text,
 };
 
-use crate::{Reason, basic};
+use crate::{ASSERTION_TYPE, Assertion, Reason, basic};
 
 /// Longest `Authorization` header value, bytes.
 const HEADER_MAX: usize = 8 * 1024;
@@ -23,13 +23,15 @@ pub struct Inputs<'a> {
     pub client_id: Option<&'a str>,
     /// The `client_secret` parameter; empty counts as absent.
     pub client_secret: Option<&'a str>,
-    /// Whether there is a `client_assertion` parameter.
-    pub client_assertion: bool,
     /// The certificate that the caller showed, if any. By itself it is no attempt to authenticate: it may be there to bind
     /// tokens (RFC 8705 §4).
     pub certificate: Option<&'a Arc<PeerCertificate>>,
     /// Whether the request says that the certificate is to prove the client (seed 001's `_tlsclientauth`).
     pub by_certificate: bool,
+    /// The `client_assertion` parameter; empty counts as absent.
+    pub client_assertion: Option<&'a str>,
+    /// The `client_assertion_type` parameter; empty counts as absent. Without an assertion it says nothing.
+    pub client_assertion_type: Option<&'a str>,
     /// Whether both halves of Basic credentials are form-url-encoded, as RFC 6749 §2.3.1 and seed 003 have it.
     pub url_decoded_basic: bool,
 }
@@ -55,6 +57,8 @@ pub enum Presented {
         /// Whether the request says that it is to prove the client.
         explicit: bool,
     },
+    /// A JWT.
+    Assertion(Box<Assertion>),
     /// A `client_id` alone.
     Public {
         /// The client that it names.
@@ -101,17 +105,18 @@ pub fn parse(inputs: &Inputs<'_>, profile: &WireProfile) -> Result<Presented, Re
 
 fn present(inputs: &Inputs<'_>, profile: &WireProfile) -> Result<Presented, Reason> {
     let secret = inputs.client_secret.filter(|text| !text.is_empty());
+    let assertion = inputs.client_assertion.filter(|text| !text.is_empty());
     let header = match inputs.authorization {
         [] => None,
         [value] => Some(*value),
         _ => return Err(Reason::SeveralHeaders),
     };
-    let used = [header.is_some(), secret.is_some(), inputs.client_assertion, inputs.by_certificate];
+    let used = [header.is_some(), secret.is_some(), assertion.is_some(), inputs.by_certificate];
     if used.into_iter().filter(|used| *used).count() > 1 {
         return Err(Reason::SeveralMethods);
     }
-    if inputs.client_assertion {
-        return Err(Reason::AssertionNotSupported);
+    if let Some(text) = assertion {
+        return by_assertion(text, inputs);
     }
     if let Some(value) = header {
         return by_header(value, inputs, profile);
@@ -156,6 +161,20 @@ fn by_header(value: &[u8], inputs: &Inputs<'_>, profile: &WireProfile) -> Result
         }
         (Scheme::Dpop | Scheme::None, _) => Err(Reason::UnknownScheme),
     }
+}
+
+fn by_assertion(text: &str, inputs: &Inputs<'_>) -> Result<Presented, Reason> {
+    match inputs.client_assertion_type.filter(|kind| !kind.is_empty()) {
+        Some(ASSERTION_TYPE) => {}
+        Some(_) => return Err(Reason::AssertionTypeUnknown),
+        None => return Err(Reason::AssertionTypeMissing),
+    }
+    let assertion = Assertion::read(text)?;
+    // RFC 7521 §4.2: `client_id` is not needed, but must be the same.
+    if named(inputs)?.is_some_and(|named| named != *assertion.client_id()) {
+        return Err(Reason::AssertionClientIdMismatch);
+    }
+    Ok(Presented::Assertion(Box::new(assertion)))
 }
 
 fn named(inputs: &Inputs<'_>) -> Result<Option<ClientId>, Reason> {

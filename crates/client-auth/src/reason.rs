@@ -23,8 +23,42 @@ pub enum Reason {
     MissingClientId,
     /// The `client_id` parameter names another client than the Basic credentials.
     ClientIdMismatch,
-    /// A `client_assertion`: key methods are not on offer.
-    AssertionNotSupported,
+    /// There is a `client_assertion` without `client_assertion_type`.
+    AssertionTypeMissing,
+    /// `client_assertion_type` is not that of a JWT.
+    AssertionTypeUnknown,
+    /// The assertion is longer than 16 KiB.
+    AssertionTooLong,
+    /// The assertion is no compact JWS of JSON objects, or a claim has the wrong type.
+    MalformedAssertion,
+    /// The assertion's algorithm is not on offer.
+    AssertionAlgorithm,
+    /// The assertion's header has a member or a `typ` that is not accepted.
+    AssertionHeader,
+    /// `iss` and `sub` are not both the client id.
+    AssertionSubject,
+    /// The `client_id` parameter names another client than the assertion.
+    AssertionClientIdMismatch,
+    /// `aud` is missing, or names someone else.
+    AssertionAudience,
+    /// `exp` is missing or past.
+    AssertionExpiry,
+    /// `exp` is more than an hour away.
+    AssertionTooLongValid,
+    /// `iat` or `nbf` is in the future.
+    AssertionNotYetValid,
+    /// `jti` is missing or too long.
+    AssertionId,
+    /// The algorithm is not among the client's own.
+    AssertionAlgorithmNotOwn,
+    /// The client has no key that the header may mean.
+    AssertionUnknownKey,
+    /// The signature is not the client's.
+    AssertionSignature,
+    /// The client has no keys, or they cannot be fetched.
+    KeysUnavailable,
+    /// The assertion has been used.
+    AssertionReplayed,
     /// The profile takes no bearer for client authentication (DECISIONS 2).
     BearerNotAccepted,
     /// No credentials at all.
@@ -88,7 +122,24 @@ impl Reason {
             Self::MalformedClientId => "malformed_client_id",
             Self::MissingClientId => "missing_client_id",
             Self::ClientIdMismatch => "client_id_mismatch",
-            Self::AssertionNotSupported => "assertion_not_supported",
+            Self::AssertionTypeMissing => "assertion_type_missing",
+            Self::AssertionTypeUnknown => "assertion_type_unknown",
+            Self::AssertionTooLong => "assertion_too_long",
+            Self::MalformedAssertion => "malformed_assertion",
+            Self::AssertionAlgorithm => "assertion_algorithm",
+            Self::AssertionHeader => "assertion_header",
+            Self::AssertionSubject => "assertion_subject",
+            Self::AssertionClientIdMismatch => "assertion_client_id_mismatch",
+            Self::AssertionAudience => "assertion_audience",
+            Self::AssertionExpiry => "assertion_expiry",
+            Self::AssertionTooLongValid => "assertion_valid_too_long",
+            Self::AssertionNotYetValid => "assertion_not_yet_valid",
+            Self::AssertionId => "assertion_id",
+            Self::AssertionAlgorithmNotOwn => "assertion_algorithm_not_own",
+            Self::AssertionUnknownKey => "assertion_unknown_key",
+            Self::AssertionSignature => "assertion_signature",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::AssertionReplayed => "assertion_replayed",
             Self::BearerNotAccepted => "bearer_not_accepted",
             Self::NoCredentials => "no_credentials",
             Self::UnknownClient => "unknown_client",
@@ -125,11 +176,28 @@ impl Reason {
             | Self::HeaderTooLong
             | Self::MalformedClientId
             | Self::MissingClientId
-            | Self::ClientIdMismatch => OAuthErrorCode::InvalidRequest,
+            | Self::ClientIdMismatch
+            | Self::AssertionTypeMissing
+            | Self::AssertionTooLong
+            | Self::AssertionClientIdMismatch => OAuthErrorCode::InvalidRequest,
             Self::UnknownScheme
             | Self::MalformedBasic
             | Self::MalformedSecret
-            | Self::AssertionNotSupported
+            | Self::AssertionTypeUnknown
+            | Self::MalformedAssertion
+            | Self::AssertionAlgorithm
+            | Self::AssertionHeader
+            | Self::AssertionSubject
+            | Self::AssertionAudience
+            | Self::AssertionExpiry
+            | Self::AssertionTooLongValid
+            | Self::AssertionNotYetValid
+            | Self::AssertionId
+            | Self::AssertionAlgorithmNotOwn
+            | Self::AssertionUnknownKey
+            | Self::AssertionSignature
+            | Self::KeysUnavailable
+            | Self::AssertionReplayed
             | Self::BearerNotAccepted
             | Self::NoCredentials
             | Self::UnknownClient
@@ -168,7 +236,24 @@ impl Reason {
             Self::ClientIdMismatch => {
                 "The \"client_id\" parameter names another client than the Authorization header"
             }
-            Self::AssertionNotSupported => "Client authentication by assertion is a method not supported",
+            Self::AssertionTypeMissing => "client_assertion needs client_assertion_type (RFC 7521 §4.2)",
+            Self::AssertionTypeUnknown => {
+                "The client_assertion_type is not supported: use urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+            }
+            Self::AssertionTooLong => "The client assertion is longer than 16 KiB",
+            Self::MalformedAssertion => "The client assertion is malformed",
+            Self::AssertionAlgorithm => "The algorithm of the client assertion is not supported",
+            Self::AssertionHeader => {
+                "The header of the client assertion has a member or a typ that is not accepted"
+            }
+            Self::AssertionSubject => "The client assertion must have the client_id as iss and as sub",
+            Self::AssertionClientIdMismatch => {
+                "The \"client_id\" parameter names another client than the client assertion"
+            }
+            Self::AssertionAudience => "The client assertion must have this server's issuer as its only aud",
+            Self::AssertionExpiry => "The client assertion has expired, or lacks exp",
+            Self::AssertionTooLongValid => "The client assertion is valid for longer than an hour",
+            Self::AssertionNotYetValid => "The client assertion is not yet valid: compare the clocks",
             Self::BearerNotAccepted => "A bearer token does not authenticate a client here",
             Self::NoCredentials => "Client authentication is required",
             Self::CertificateMissing => {
@@ -182,7 +267,13 @@ impl Reason {
             | Self::SourceNotAllowed
             | Self::SourceLocked
             | Self::SecretKindNotHeld
-            | Self::WrongSecret => {
+            | Self::WrongSecret
+            | Self::AssertionId
+            | Self::AssertionAlgorithmNotOwn
+            | Self::AssertionUnknownKey
+            | Self::AssertionSignature
+            | Self::KeysUnavailable
+            | Self::AssertionReplayed => {
                 if profile.hid_members {
                     HID_FAILED
                 } else {
@@ -202,4 +293,10 @@ impl Reason {
     pub const fn refusal(self, profile: &WireProfile) -> Refusal {
         Refusal::new(self.code(), self.label(), self.description(profile))
     }
+}
+
+/// The refusal of an assertion whose use conflicted because it had been used. On the wire it is like any other that
+/// proves nothing.
+pub const fn replayed(profile: &WireProfile) -> Refusal {
+    Reason::AssertionReplayed.refusal(profile)
 }

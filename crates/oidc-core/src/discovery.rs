@@ -12,8 +12,13 @@ pub const GRANTS: [GrantType; 3] =
     [GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken];
 
 /// The methods that it takes.
-pub const METHODS: [AuthMethod; 3] =
-    [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+pub const METHODS: [AuthMethod; 5] = [
+    AuthMethod::ClientSecretBasic,
+    AuthMethod::ClientSecretPost,
+    AuthMethod::ClientSecretJwt,
+    AuthMethod::PrivateKeyJwt,
+    AuthMethod::None,
+];
 
 /// The endpoints where a client proves itself or shows a bound token: those that RFC 8705 §5 gives a second name.
 const ENDPOINTS: [(&str, &str); 4] = [
@@ -64,6 +69,12 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
     put("token_endpoint_auth_methods_supported", methods.clone().into());
     put("revocation_endpoint_auth_methods_supported", methods.into());
     put("introspection_endpoint_auth_methods_supported", proven.into());
+    // RFC 8414 §2: required where there are methods by JWT.
+    let assertions: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain(["HS256"]).collect();
+    for endpoint in ["token", "revocation", "introspection"] {
+        let member = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
+        put(&member, assertions.clone().into());
+    }
     let algs: Vec<&str> = algs.iter().map(|alg| alg.as_str()).collect();
     put("id_token_signing_alg_values_supported", algs.clone().into());
     put("userinfo_signing_alg_values_supported", algs.clone().into());

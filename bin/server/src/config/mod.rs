@@ -7,6 +7,7 @@ mod database;
 mod jobs;
 mod log;
 mod management;
+mod outbound;
 mod proxy;
 mod security;
 mod server;
@@ -21,6 +22,7 @@ pub use database::DatabaseSection;
 pub use jobs::JobsSection;
 pub use log::{LogFormat, LogSection};
 pub use management::ManagementSection;
+pub use outbound::OutboundSection;
 pub use proxy::{CertificateHeader, ProxySection};
 pub use security::{Argon2Section, SecuritySection};
 pub use server::ServerSection;
@@ -43,6 +45,8 @@ pub struct RawConfig {
     pub database: DatabaseSection,
     /// `[security]`
     pub security: SecuritySection,
+    /// `[outbound]`
+    pub outbound: OutboundSection,
     /// `[jobs]`
     pub jobs: JobsSection,
     /// `[log]`
@@ -140,6 +144,7 @@ impl Config {
         raw.management.check()?;
         raw.database.check()?;
         raw.security.check()?;
+        raw.outbound.check()?;
         raw.jobs.check()?;
         raw.log.check()?;
         Ok(Self { raw, public_url })

@@ -3,12 +3,15 @@
 use std::{cell::RefCell, sync::Arc};
 
 use actix_web::{HttpRequest, http::header};
-use domain::{Client, Env, Fault, Origin, PeerCertificate, SourceAddr, Timestamp, WireProfile};
+use domain::{
+    Applied, Client, Env, Fault, Origin, PeerCertificate, SourceAddr, Timestamp, WireProfile, WriteBatch,
+    port::RememberedLookup as _,
+};
 use oidc_core::Params;
 use storage::TenantStore;
 
-use super::params;
-use crate::{app::App, facts::TenantFacts, lane};
+use super::{params, uses::Uses};
+use crate::{app::App, facts::TenantFacts, flow::ROUNDS, lane, respond::Stop};
 
 /// What the log and the metrics say of a request besides its outcome.
 #[derive(Debug, Default)]
@@ -49,6 +52,10 @@ pub struct Call {
     pub accept: Option<String>,
     /// The parameters.
     pub params: Params,
+    /// Which endpoint it asks, by its path's last part.
+    pub endpoint: &'static str,
+    /// What it uses up.
+    pub uses: Uses,
     /// What is told of it.
     pub told: RefCell<Told>,
 }
@@ -83,22 +90,57 @@ impl Call {
         self.app.reads.run(move || lookup(&mut store)).await?
     }
 
-    /// Commits a batch and counts its rows.
+    /// Commits a batch, together with what the request owes, and counts its rows.
     ///
     /// # Errors
-    /// Those of storage.
-    pub async fn commit(&self, batch: domain::WriteBatch) -> Result<domain::Applied, Fault> {
+    /// [`Stop::Refused`] when what is to be used once has been used, [`Stop::Fault`] for those of storage.
+    pub async fn commit(&self, batch: WriteBatch) -> Result<Applied, Stop> {
+        let batch = self.uses.with(batch);
         count(&mut self.told.borrow_mut().rows, u32::try_from(batch.writes.len()).unwrap_or(u32::MAX));
-        self.app.commit(&self.store, batch).await
+        let applied = self.app.commit(&self.store, batch).await?;
+        match (applied, self.uses.suspects()) {
+            (Applied::Committed, _) => self.uses.settle(),
+            (Applied::Conflict, None) => {}
+            (Applied::Conflict, Some((ids, replayed))) => {
+                let used = move |store: &mut TenantStore| {
+                    let mut known = ids.iter().map(|id| store.remembered(id.purpose, &id.key));
+                    known.try_fold(false, |any, one| Ok(any || one?))
+                };
+                if self.read(1, used).await? {
+                    self.uses.settle();
+                    return Err(replayed.into());
+                }
+            }
+        }
+        Ok(applied)
+    }
+
+    /// Commits what is still owed, if anything: before the answer leaves, whatever it is.
+    ///
+    /// # Errors
+    /// As [`Call::commit`]; [`Fault::Contended`].
+    pub async fn settle(&self) -> Result<(), Stop> {
+        if self.uses.are_settled() {
+            return Ok(());
+        }
+        for _ in 0..ROUNDS {
+            if self.commit(WriteBatch::new()).await? == Applied::Committed {
+                return Ok(());
+            }
+        }
+        Err(Fault::Contended(ROUNDS).into())
     }
 
     /// Notes activity. Where that cannot be written the answer is right all the same, and the next use tries again.
     pub async fn touch(&self, touch: domain::Write) {
+        let Some(touch) = self.uses.add(touch) else { return };
         if !self.app.database.takes_writes() {
             // Whoever only asks should not wait for a disk that is full or a lock that is held.
             return;
         }
-        if let Err(fault) = self.commit(domain::WriteBatch { writes: vec![touch] }).await {
+        count(&mut self.told.borrow_mut().rows, 1);
+        let batch = WriteBatch { writes: vec![touch] };
+        if let Err(fault) = self.app.commit(&self.store, batch).await {
             tracing::warn!(fault = %fault, "activity could not be written");
         }
     }

@@ -9,7 +9,7 @@ use domain::{
     port::{SessionLookup as _, SourceFailureLookup as _, StoredClient},
 };
 
-use super::{ROUNDS, comparison::Comparison};
+use super::{ROUNDS, assertion, comparison::Comparison};
 use crate::{
     bucket::BucketKey,
     extract::Call,
@@ -28,9 +28,10 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
         authorization: &headers,
         client_id: call.params.present("client_id").or_else(|| named.map(ClientId::as_str)),
         client_secret: call.params.present("client_secret"),
-        client_assertion: call.params.present("client_assertion").is_some(),
         certificate: call.certificate.as_ref(),
         by_certificate: call.by_certificate,
+        client_assertion: call.params.present("client_assertion"),
+        client_assertion_type: call.params.present("client_assertion_type"),
         url_decoded_basic: true,
     };
     let scheme = client_auth::scheme_tried(&inputs);
@@ -44,6 +45,10 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
             call.client(client_id.as_str());
             chosen(call, &presented, client_id, secret, scheme).await?
         }
+        Presented::Assertion(assertion) => {
+            call.client(assertion.client_id().as_str());
+            assertion::judge(call, &presented, assertion).await?
+        }
         Presented::Secret { client_id, .. }
         | Presented::Public { client_id }
         | Presented::Certificate { client_id, .. } => {
@@ -53,6 +58,12 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
         Presented::Bearer { token: None, .. } | Presented::Nothing => begin(call, &presented, None, None)?,
     };
     let client = match step {
+        AuthStep::Authenticated(client, writes) if matches!(presented, Presented::Assertion(_)) => {
+            // Used up together with whatever the request comes to.
+            let replayed = client_auth::replayed(&call.facts.profile);
+            call.uses.owe(writes, replayed);
+            client
+        }
         AuthStep::Authenticated(client, writes) => {
             commit_if_any(call, writes).await?;
             client
@@ -61,7 +72,9 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
             commit_if_any(call, writes).await?;
             return Err(refuse(refusal));
         }
-        AuthStep::NeedHash(_) => return Err(Fault::Invariant("a slow hash was asked for twice").into()),
+        AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => {
+            return Err(Fault::Invariant("a proof was asked for twice").into());
+        }
     };
     call.client(client.client().client_id.as_str());
     conforms(call, &client).map_err(refuse)?;
@@ -101,7 +114,7 @@ async fn load(call: &Call, id: &ClientId) -> Result<Option<Arc<StoredClient>>, F
 
 /// The client as stored now, when that is not what memory said: another node may have changed its secret a moment
 /// ago, and a secret that is right must not count as wrong.
-async fn changed(call: &Call, known: &StoredClient) -> Result<Option<Arc<StoredClient>>, Fault> {
+pub(super) async fn changed(call: &Call, known: &StoredClient) -> Result<Option<Arc<StoredClient>>, Fault> {
     let stored = load(call, &known.client.client_id).await?;
     Ok(stored.filter(|stored| !same_proof(known, stored)))
 }
@@ -147,7 +160,7 @@ async fn quick(call: &Call, presented: &Presented, id: &ClientId) -> Result<Auth
     Ok(step)
 }
 
-fn facts<'a>(
+pub(super) fn facts<'a>(
     call: &'a Call,
     stored: Option<&'a StoredClient>,
     failures: Option<SourceFailures>,
@@ -160,6 +173,7 @@ fn facts<'a>(
         chain: None,
         source: call.source,
         origin: &call.origin,
+        audiences: &[],
         profile: call.facts.profile,
     }
 }
@@ -270,7 +284,7 @@ async fn slow(
         let step = client_auth::resume(presented, &facts, verified, rehash, &call.env())?;
         let writes = match &step {
             AuthStep::Authenticated(_, writes) | AuthStep::Refused(_, writes) => writes.clone(),
-            AuthStep::NeedHash(_) => WriteBatch::new(),
+            AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => WriteBatch::new(),
         };
         if writes.is_empty() || call.commit(writes).await? == Applied::Committed {
             remember(call, key, secret, &step);
@@ -286,23 +300,25 @@ fn committed(step: AuthStep) -> AuthStep {
     match step {
         AuthStep::Authenticated(client, _) => AuthStep::Authenticated(client, WriteBatch::new()),
         AuthStep::Refused(refusal, _) => AuthStep::Refused(refusal, WriteBatch::new()),
-        AuthStep::NeedHash(need) => AuthStep::NeedHash(need),
+        AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => step,
     }
 }
 
 fn remember(call: &Call, key: ProvenKey, secret: &Secret, step: &AuthStep) {
     match step {
         AuthStep::Authenticated(..) => call.app.proven.remember(key, secret, call.now),
-        AuthStep::Refused(..) | AuthStep::NeedHash(_) => call.app.proven.forget(&key),
+        AuthStep::Refused(..) | AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => {
+            call.app.proven.forget(&key);
+        }
     }
 }
 
-async fn commit_if_any(call: &Call, writes: WriteBatch) -> Result<(), Fault> {
+async fn commit_if_any(call: &Call, writes: WriteBatch) -> Result<(), Stop> {
     if writes.is_empty() {
         return Ok(());
     }
     match call.commit(writes).await? {
         Applied::Committed => Ok(()),
-        Applied::Conflict => Err(Fault::Contended(1)),
+        Applied::Conflict => Err(Fault::Contended(1).into()),
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     admission,
     app::App,
     connection, cors,
-    extract::{Call, call, params, request_id},
+    extract::{Call, call, params, request_id, uses::Uses},
     facts::TenantFacts,
     respond::{self, Reply, Stop},
 };
@@ -78,10 +78,10 @@ where
         }
     };
     let name = facts.tenant.name.clone();
-    let mut response = match read(app, &facts, http, payload, id).await {
+    let mut response = match read(app, &facts, http, payload, (id, route)).await {
         Ok(call) => {
             let call = Rc::new(call);
-            let result = in_time(app, handle(Rc::clone(&call))).await;
+            let result = in_time(app, handled(Rc::clone(&call), handle)).await;
             tell(route, &call, &result);
             let mut response = respond::answer(result, name.as_str());
             respond::tell_nonce(call.told.borrow_mut().dpop_nonce.take(), &mut response);
@@ -96,6 +96,19 @@ where
     };
     cors::decorate(http, &facts.tenant.settings, &mut response);
     response
+}
+
+/// The answer, once what the request used up is on record: also a refusal, or it could be asked for again.
+async fn handled<F, Fut>(call: Rc<Call>, handle: F) -> Result<Reply, Stop>
+where
+    F: FnOnce(Rc<Call>) -> Fut,
+    Fut: Future<Output = Result<Reply, Stop>>,
+{
+    let result = handle(Rc::clone(&call)).await;
+    match result {
+        Ok(_) | Err(Stop::Refused(..)) => call.settle().await.and(result),
+        Err(Stop::Fault(_)) => result,
+    }
 }
 
 /// What `work` comes to, or that it comes too late: nobody waits longer than the configured time, whatever hangs. What
@@ -178,7 +191,7 @@ async fn read(
     facts: &Arc<TenantFacts>,
     http: &HttpRequest,
     payload: web::Payload,
-    id: RequestId,
+    (id, endpoint): (RequestId, &'static str),
 ) -> Result<Call, Unread> {
     let body = body(app, payload).await?;
     connection::body_read(http);
@@ -199,6 +212,8 @@ async fn read(
         dpop: call::dpop(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,
+        endpoint,
+        uses: Uses::default(),
         told: RefCell::default(),
         app: Arc::clone(app),
         facts: Arc::clone(facts),

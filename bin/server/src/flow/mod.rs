@@ -1,6 +1,7 @@
 //! Use cases that need more than one lookup: look up, decide, commit, and again on a conflict.
 
 pub mod access_token;
+mod assertion;
 pub mod client;
 pub mod comparison;
 pub mod endpoint;

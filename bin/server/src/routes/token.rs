@@ -103,6 +103,7 @@ async fn named_by_refresh_token(call: &Call) -> Result<Option<ClientId>, Stop> {
     let silent = call.authorization.is_empty() && call.params.value("client_id").is_none();
     if !silent
         || call.params.value("client_secret").is_some()
+        || call.params.value("client_assertion").is_some()
         || call.params.value("grant_type") != Some("refresh_token")
     {
         return Ok(None);

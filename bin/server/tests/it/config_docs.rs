@@ -34,6 +34,7 @@ fn documentation_and_struct_agree() {
     raw.tls = vec![TlsSection { mtls_host: Some("x".into()), ..TlsSection::default() }];
     raw.security.master_key = Some("x".into());
     raw.security.master_key_file = Some("x".into());
+    raw.outbound.ca_file = Some("x".into());
     let mut in_code = BTreeSet::new();
     keys("", &toml::Value::try_from(&raw).unwrap(), &mut in_code);
     let in_docs: BTreeSet<String> = DOCS

@@ -13,6 +13,7 @@
 #[expect(dead_code, reason = "shared with the tests of bad days, which use more of it")]
 mod support;
 
+mod assertions;
 mod bad_input;
 mod bound;
 mod cli;

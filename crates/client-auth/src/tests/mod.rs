@@ -1,5 +1,6 @@
 //! Tests of the whole engine: what is presented, what is decided, what is said.
 
+mod assertion;
 mod bearer;
 mod decide;
 mod lock;
@@ -53,6 +54,7 @@ impl World {
             chain: None,
             source: source(self.address),
             origin: &self.origin,
+            audiences: &["https://as.example", "https://as.example/token"],
             profile: self.profile,
         }
     }

@@ -12,9 +12,10 @@ const NONE: Inputs<'_> = Inputs {
     authorization: &[],
     client_id: None,
     client_secret: None,
-    client_assertion: false,
     certificate: None,
     by_certificate: false,
+    client_assertion: None,
+    client_assertion_type: None,
     url_decoded_basic: true,
 };
 
@@ -140,8 +141,8 @@ fn one_request_uses_one_method() {
         (Inputs { authorization: two, ..NONE }, "several_authorization_headers"),
         (Inputs { authorization: one, client_secret: Some("secret"), ..NONE }, "several_methods"),
         (Inputs { authorization: bearer, client_secret: Some("secret"), ..NONE }, "several_methods"),
-        (Inputs { authorization: one, client_assertion: true, ..NONE }, "several_methods"),
-        (Inputs { client_secret: Some("secret"), client_assertion: true, ..NONE }, "several_methods"),
+        (Inputs { authorization: one, client_assertion: Some("x"), ..NONE }, "several_methods"),
+        (Inputs { client_secret: Some("secret"), client_assertion: Some("x"), ..NONE }, "several_methods"),
         (Inputs { authorization: one, client_id: Some("other"), ..NONE }, "client_id_mismatch"),
         (Inputs { authorization: one, client_id: Some("a\0"), ..NONE }, "malformed_client_id"),
         (Inputs { client_secret: Some("secret"), ..NONE }, "missing_client_id"),
@@ -174,8 +175,8 @@ fn parameters_alone_present_post_public_or_nothing() {
 #[test]
 fn key_methods_and_other_schemes_are_refused() {
     assert_eq!(
-        refused(&Inputs { client_assertion: true, ..NONE }),
-        (InvalidClient, "assertion_not_supported")
+        refused(&Inputs { client_assertion: Some("x"), ..NONE }),
+        (InvalidRequest, "assertion_type_missing")
     );
     for value in [&b"Digest x"[..], b"", b"Basicx y", b"\xff\xfe"] {
         assert_eq!(refused(&Inputs { authorization: &[value], ..NONE }), (InvalidClient, "unknown_scheme"));
@@ -253,9 +254,10 @@ proptest! {
             authorization: &authorization,
             client_id: id.as_deref(),
             client_secret: secret.as_deref(),
-            client_assertion,
             certificate: None,
             by_certificate: false,
+            client_assertion: client_assertion.then_some("x"),
+            client_assertion_type: None,
             url_decoded_basic,
         };
         let in_body = secret.as_deref().is_some_and(|text| !text.is_empty());
@@ -273,6 +275,7 @@ proptest! {
                     prop_assert_eq!(id.as_str(), client_id.as_str());
                 }
             }
+            Ok(Presented::Assertion(_)) => prop_assert!(false, "an assertion without its type"),
             Ok(Presented::Bearer { .. }) => prop_assert!(hid && scheme_tried(&inputs) == Scheme::Bearer),
             Ok(Presented::Public { .. } | Presented::Nothing) => prop_assert_eq!(methods, 0),
             Ok(Presented::Certificate { .. }) => prop_assert!(false, "there is no certificate"),

@@ -10,7 +10,7 @@ const CERTIFICATE: &str = "the certificate does not authenticate this client";
 const STORED: &str = "depends on stored facts";
 
 /// One row per variant. A new variant must be given a row: `label` and `code` do not compile without an arm.
-const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 33] = [
+const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 50] = [
     (Reason::SeveralMethods, "several_methods", InvalidRequest, "More than one client authentication method"),
     (
         Reason::SeveralHeaders,
@@ -35,7 +35,29 @@ const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 33] = [
         "Missing or empty \"client_id\" parameter",
     ),
     (Reason::ClientIdMismatch, "client_id_mismatch", InvalidRequest, "names another client"),
-    (Reason::AssertionNotSupported, "assertion_not_supported", InvalidClient, "method not supported"),
+    (Reason::AssertionTypeMissing, "assertion_type_missing", InvalidRequest, "needs client_assertion_type"),
+    (Reason::AssertionTypeUnknown, "assertion_type_unknown", InvalidClient, "not supported"),
+    (Reason::AssertionTooLong, "assertion_too_long", InvalidRequest, "16 KiB"),
+    (Reason::MalformedAssertion, "malformed_assertion", InvalidClient, "malformed"),
+    (Reason::AssertionAlgorithm, "assertion_algorithm", InvalidClient, "algorithm"),
+    (Reason::AssertionHeader, "assertion_header", InvalidClient, "header"),
+    (Reason::AssertionSubject, "assertion_subject", InvalidClient, "as iss and as sub"),
+    (
+        Reason::AssertionClientIdMismatch,
+        "assertion_client_id_mismatch",
+        InvalidRequest,
+        "names another client",
+    ),
+    (Reason::AssertionAudience, "assertion_audience", InvalidClient, "aud"),
+    (Reason::AssertionExpiry, "assertion_expiry", InvalidClient, "expired"),
+    (Reason::AssertionTooLongValid, "assertion_valid_too_long", InvalidClient, "an hour"),
+    (Reason::AssertionNotYetValid, "assertion_not_yet_valid", InvalidClient, "not yet valid"),
+    (Reason::AssertionId, "assertion_id", InvalidClient, STORED),
+    (Reason::AssertionAlgorithmNotOwn, "assertion_algorithm_not_own", InvalidClient, STORED),
+    (Reason::AssertionUnknownKey, "assertion_unknown_key", InvalidClient, STORED),
+    (Reason::AssertionSignature, "assertion_signature", InvalidClient, STORED),
+    (Reason::KeysUnavailable, "keys_unavailable", InvalidClient, STORED),
+    (Reason::AssertionReplayed, "assertion_replayed", InvalidClient, STORED),
     (Reason::BearerNotAccepted, "bearer_not_accepted", InvalidClient, "bearer token does not authenticate"),
     (Reason::NoCredentials, "no_credentials", InvalidClient, "Client authentication is required"),
     (Reason::UnknownClient, "unknown_client", InvalidClient, STORED),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use authenticators::constraints::{self, UserFacts};
 use base64::Engine as _;
-use client_auth::{Inputs, Presented, parse, scheme_tried};
+use client_auth::{ASSERTION_TYPE, Inputs, Presented, parse, scheme_tried};
 use domain::{AuthMethod, PasswordConstraints, ProfileName, Refusal, Secret, WireProfile};
 
 use super::{parts, text};
@@ -41,28 +41,48 @@ pub fn basic(bytes: &[u8]) {
 /// All places at once: header, `client_id`, `client_secret`, whether there is an assertion.
 pub fn credentials(bytes: &[u8]) {
     let [header, more, id, secret, assertion] = parts(bytes);
-    let (id, secret) = (text(id), text(secret));
+    let (id, secret, assertion) = (text(id), text(secret), text(assertion));
     let headers: Vec<&[u8]> = [header, more].into_iter().filter(|value| !value.is_empty()).collect();
     for profile in PROFILES.map(WireProfile::named) {
         let inputs = Inputs {
             authorization: &headers,
             client_id: Some(&id),
             client_secret: Some(&secret),
-            client_assertion: !assertion.is_empty(),
             certificate: None,
             by_certificate: false,
+            client_assertion: Some(&assertion),
+            client_assertion_type: Some(ASSERTION_TYPE),
             url_decoded_basic: true,
         };
         let ways = usize::from(!headers.is_empty())
             + usize::from(!secret.is_empty())
-            + usize::from(inputs.client_assertion);
+            + usize::from(!assertion.is_empty());
         match sound(&inputs, &profile) {
             Ok(Presented::Nothing) => assert!(ways == 0 && id.is_empty()),
             Ok(Presented::Public { client_id }) => assert!(ways == 0 && client_id.as_str() == id),
             Ok(Presented::Certificate { .. }) => panic!("there is no certificate"),
             Ok(Presented::Secret { .. }) => assert_eq!(ways, 1),
+            Ok(Presented::Assertion(_)) => assert!(ways == 1 && !assertion.is_empty()),
             Ok(Presented::Bearer { .. }) => assert!(ways == 1 && profile.bearer_authenticates),
             Err(_) => {}
+        }
+    }
+}
+
+/// An assertion: bounded, of the allow-listed algorithms, and `Debug` hides it.
+pub fn assertion(bytes: &[u8]) {
+    let given = text(bytes);
+    for profile in PROFILES.map(WireProfile::named) {
+        let inputs = Inputs {
+            client_assertion: Some(&given),
+            client_assertion_type: Some(ASSERTION_TYPE),
+            ..nothing(true)
+        };
+        let read = parse(&inputs, &profile);
+        if let Ok(Presented::Assertion(assertion)) = &read {
+            assert!(given.len() <= 16 * 1024 && assertion.compact().expose() == given);
+            assert!(assertion.method() != AuthMethod::None && assertion.client_id().as_str().len() <= 255);
+            assert!(!format!("{read:?}").contains(&given), "Debug shows an assertion");
         }
     }
 }
@@ -93,9 +113,10 @@ fn nothing(url_decoded_basic: bool) -> Inputs<'static> {
         authorization: &[],
         client_id: None,
         client_secret: None,
-        client_assertion: false,
         certificate: None,
         by_certificate: false,
+        client_assertion: None,
+        client_assertion_type: None,
         url_decoded_basic,
     }
 }

@@ -77,6 +77,8 @@ pub fn key_set(bytes: &[u8]) {
         // A set from outside verifies nothing that its owner has not signed.
         assert!(verifier.verify("eyJhbGciOiJSUzI1NiJ9.e30.AA").is_err());
     }
+    // Whoever writes a set is told of at most one thing a key, and of what concerns the whole.
+    assert!(JoseVerifier::problems(&text).len() <= 101);
     if let Some(thumbprint) = jwk_thumbprint(&text) {
         assert_eq!(thumbprint.len(), 43);
     }

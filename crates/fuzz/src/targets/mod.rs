@@ -13,8 +13,9 @@ mod values;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 27] = [
+pub const ALL: [Target; 28] = [
     ("accept", requests::accept),
+    ("assertion", clients::assertion),
     ("basic", clients::basic),
     ("config", files::config),
     ("credentials", clients::credentials),

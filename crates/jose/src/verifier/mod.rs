@@ -53,7 +53,18 @@ pub struct VerifiedJws {
     pub claims: Claims,
 }
 
+/// Which keys of a set may have signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChoice {
+    /// All that are for signatures.
+    Any,
+    /// Where keys without `use` are in the set, only those: they are a client's authentication keys where `sig` marks
+    /// the keys of its other signatures (CONTRACT 4.16).
+    PreferUnmarked,
+}
+
 /// The public keys of one party, ready to verify. Building is expensive; keep it.
+#[derive(Default)]
 pub struct JoseVerifier {
     keys: Vec<PublicKey>,
 }
@@ -74,16 +85,6 @@ impl JoseVerifier {
         key_set::problems(jwks_json)
     }
 
-    /// The same, but when keys without `use` are in the set, only those: they are a client's authentication keys where
-    /// `sig` marks the keys of its other signatures (CONTRACT 4.16).
-    #[must_use]
-    pub fn preferring_unmarked(mut self) -> Self {
-        if self.keys.iter().any(|key| key.unmarked) {
-            self.keys.retain(|key| key.unmarked);
-        }
-        self
-    }
-
     /// How many keys are usable (an RSA key without `alg` counts for each of its algorithms).
     pub fn key_count(&self) -> usize {
         self.keys.len()
@@ -96,6 +97,14 @@ impl JoseVerifier {
     /// # Errors
     /// [`JwsRejected`], by the first rule that is broken.
     pub fn verify(&self, compact: &str) -> Result<VerifiedJws, JwsRejected> {
+        self.verify_by(compact, KeyChoice::Any)
+    }
+
+    /// The same with a choice of keys.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_by(&self, compact: &str, choice: KeyChoice) -> Result<VerifiedJws, JwsRejected> {
         let parts = Parts::split(compact)?;
         let header: Claims = json_object(&parts.header)?;
         let alg = accepted_alg(&header)?;
@@ -108,14 +117,21 @@ impl JoseVerifier {
             Some(_) => return Err(JwsRejected::Malformed),
         };
         let good = |key: &&PublicKey| key.verifies(parts.signed, &parts.signature);
-        if !self.candidates(kid, alg)?.into_iter().take(MOST_TRIES).any(|key| good(&key)) {
+        if !self.candidates(kid, alg, choice)?.into_iter().take(MOST_TRIES).any(|key| good(&key)) {
             return Err(JwsRejected::Signature);
         }
         Ok(VerifiedJws { header, claims: json_object(&parts.payload)? })
     }
 
-    fn candidates(&self, kid: Option<&str>, alg: SigningAlg) -> Result<Vec<&PublicKey>, JwsRejected> {
-        let mut named = self.keys.iter().filter(|key| key.may_be(kid)).peekable();
+    fn candidates(
+        &self,
+        kid: Option<&str>,
+        alg: SigningAlg,
+        choice: KeyChoice,
+    ) -> Result<Vec<&PublicKey>, JwsRejected> {
+        let only_unmarked = choice == KeyChoice::PreferUnmarked && self.keys.iter().any(|key| key.unmarked);
+        let may_be = |key: &&PublicKey| key.may_be(kid) && (key.unmarked || !only_unmarked);
+        let mut named = self.keys.iter().filter(may_be).peekable();
         if named.peek().is_none() {
             return Err(JwsRejected::UnknownKey);
         }

@@ -132,7 +132,16 @@ impl Call {
     ) -> client_auth::Facts<'a> {
         let policy = stored.and_then(|stored| self.facts.policy(&stored.client.client_pwd_policy));
         let (profile, origin) = (self.profile(), &self.world.origin);
-        client_auth::Facts { stored, policy, failures, chain: None, source: address(), origin, profile }
+        client_auth::Facts {
+            stored,
+            policy,
+            failures,
+            chain: None,
+            source: address(),
+            origin,
+            audiences: &[],
+            profile,
+        }
     }
 
     fn begin(&self, presented: &Presented, stored: Option<&StoredClient>) -> AuthStep {
@@ -150,7 +159,7 @@ impl Call {
         let fresh = self.facts.load_client(&self.world.store, id);
         match self.begin(presented, fresh.as_ref()) {
             AuthStep::Authenticated(client, _) => Some(client),
-            AuthStep::Refused(..) | AuthStep::NeedHash(_) => None,
+            AuthStep::Refused(..) | AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => None,
         }
     }
 
@@ -174,7 +183,7 @@ impl Call {
             let (client, writes) = match step {
                 AuthStep::Authenticated(client, writes) => (Some(client), writes),
                 AuthStep::Refused(_, writes) => (None, writes),
-                AuthStep::NeedHash(_) => return None,
+                AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => return None,
             };
             let right = matches!(with, Credentials::Own { right: true });
             let policy = self.facts.policy(&testkit::policy_code("AT_SYSLOG")).unwrap();
@@ -206,7 +215,7 @@ impl Call {
                 self.must(!(active && dead), "a good token was called unknown or expired");
                 None
             }
-            AuthStep::NeedHash(_) => None,
+            AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => None,
         }
     }
 }

@@ -1,0 +1,145 @@
+//! One fetch, within bounds.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use reqwest::{
+    Certificate, Client,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect::Policy,
+};
+use tokio::sync::Semaphore;
+
+use super::target;
+use crate::config::OutboundSection;
+
+/// Why nothing was fetched: for the log.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("{0}")]
+    Target(&'static str),
+    #[error("it took too long")]
+    TimedOut,
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+    #[error("the answer has status {0}")]
+    Status(u16),
+    #[error("the answer is no text")]
+    NoText,
+    #[error("{}", told(.0))]
+    Http(#[from] reqwest::Error),
+}
+
+/// The error with what is behind it, without the URI.
+fn told(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    if text.is_empty() { "the request failed".to_owned() } else { text }
+}
+
+/// What was fetched.
+pub(super) struct Fetched {
+    pub(super) text: String,
+    /// `Cache-Control`.
+    pub(super) cache_control: String,
+}
+
+/// Fetches texts.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    public: Client,
+    private: Client,
+    turns: Semaphore,
+    patience: Duration,
+}
+
+impl Fetcher {
+    /// A fetcher as configured. A file of authorities that does not read is told to the log; then the system's alone
+    /// are trusted.
+    pub(super) fn new(section: &OutboundSection) -> Result<Self, FetchError> {
+        let authorities = section.ca_file.as_ref().map(|path| {
+            std::fs::read(path)
+                .map_err(|error| error.to_string())
+                .and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|error| error.to_string()))
+                .unwrap_or_else(|problem| {
+                    tracing::error!(path = %path.display(), problem, "outbound.ca_file does not read");
+                    Vec::new()
+                })
+        });
+        let authorities = authorities.unwrap_or_default();
+        let patience = Duration::from_millis(section.timeout_ms);
+        let client = |private| {
+            let mut builder = Client::builder()
+                .redirect(Policy::none())
+                .no_proxy()
+                .referer(false)
+                // A name is asked for and judged at each fetch.
+                .pool_max_idle_per_host(0)
+                .timeout(patience)
+                .dns_resolver(Arc::new(Resolver { private }));
+            for authority in &authorities {
+                builder = builder.add_root_certificate(authority.clone());
+            }
+            builder.build()
+        };
+        let turns = Semaphore::new(section.max_concurrent);
+        Ok(Self { public: client(false)?, private: client(true)?, turns, patience })
+    }
+
+    /// Fetches at most `longest` bytes of text, in all within the configured time.
+    pub(super) async fn text(&self, uri: &str, private: bool, longest: usize) -> Result<Fetched, FetchError> {
+        let work = async {
+            // The semaphore is never closed.
+            let _turn = self.turns.acquire().await.ok();
+            self.get(uri, private, longest).await
+        };
+        tokio::time::timeout(self.patience, work).await.unwrap_or(Err(FetchError::TimedOut))
+    }
+
+    async fn get(&self, uri: &str, private: bool, longest: usize) -> Result<Fetched, FetchError> {
+        // Again, although it was checked when it was registered: settings change.
+        let url = target::check(uri, private).map_err(FetchError::Target)?;
+        let client = if private { &self.private } else { &self.public };
+        let mut response = client.get(url).header("accept", "application/json").send().await?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(FetchError::Status(response.status().as_u16()));
+        }
+        let header = response.headers().get("cache-control").and_then(|value| value.to_str().ok());
+        let cache_control = header.unwrap_or_default().to_owned();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if bytes.len().saturating_add(chunk.len()) > longest {
+                return Err(FetchError::TooLong(longest));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let text = String::from_utf8(bytes).or(Err(FetchError::NoText))?;
+        Ok(Fetched { text, cache_control })
+    }
+}
+
+/// Gives only addresses that may be connected to. The connection is made to what was judged here: a name server that
+/// gives another answer a moment later is not asked again.
+struct Resolver {
+    private: bool,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let private = self.private;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let fit: Vec<SocketAddr> = found.filter(|socket| target::address(socket.ip(), private)).collect();
+            if fit.is_empty() {
+                return Err("the name leads to no address that may be fetched from".into());
+            }
+            Ok(Box::new(fit.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! A client's assertion around the pure engine of `client-auth`: keys are found, signatures verified, uses recorded.
+
+use std::sync::Arc;
+
+use client_auth::{Assertion, AuthStep, Presented, SignatureBy, SignatureFinding};
+use domain::{ClientKeys, Fault, port::StoredClient};
+use jose::{JoseVerifier, JwsRejected, KeyChoice, verify_hs256};
+
+use super::client;
+use crate::{extract::Call, fetch::KeysWanted, tenant_file::sealed_secret};
+
+/// Judges an assertion. Memory is compared with storage before a refusal, as with secrets.
+///
+/// # Errors
+/// Those of storage and of the lanes.
+pub(super) async fn judge(
+    call: &Call,
+    presented: &Presented,
+    assertion: &Assertion,
+) -> Result<AuthStep, Fault> {
+    let stored = client::client(call, assertion.client_id()).await?;
+    let step = once(call, presented, assertion, stored.as_deref()).await?;
+    if let (AuthStep::Refused(..), Some(known)) = (&step, &stored)
+        && let Some(fresh) = client::changed(call, known).await?
+    {
+        return once(call, presented, assertion, Some(&fresh)).await;
+    }
+    Ok(step)
+}
+
+async fn once(
+    call: &Call,
+    presented: &Presented,
+    assertion: &Assertion,
+    stored: Option<&StoredClient>,
+) -> Result<AuthStep, Fault> {
+    let issuer = &call.facts.issuer;
+    let (token, own) = (issuer.endpoint("token"), issuer.endpoint(call.endpoint));
+    let audiences = [issuer.as_str(), &token, &own];
+    let facts = client_auth::Facts { audiences: &audiences, ..client::facts(call, stored, None) };
+    let step = client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())?;
+    let (AuthStep::NeedSignature(by), Some(stored)) = (&step, stored) else { return Ok(step) };
+    let finding = match by {
+        SignatureBy::Secret => by_secret(call, assertion, stored),
+        SignatureBy::Keys { prefer_unmarked } => {
+            let choice = if *prefer_unmarked { KeyChoice::PreferUnmarked } else { KeyChoice::Any };
+            by_keys(call, assertion, stored, choice).await?
+        }
+    };
+    client_auth::resume_assertion(presented, &facts, finding, &call.env())
+}
+
+fn by_secret(call: &Call, assertion: &Assertion, stored: &StoredClient) -> SignatureFinding {
+    let (master, tenant) = (&call.app.master, &call.facts.tenant.name);
+    let sealed = stored.secrets.sealed.as_deref();
+    let secret = sealed.and_then(|text| sealed_secret::open(master, tenant, assertion.client_id(), text));
+    match secret {
+        Some(secret) if verify_hs256(&secret, assertion.compact().expose()) => SignatureFinding::Good,
+        Some(_) => SignatureFinding::Wrong,
+        None => SignatureFinding::KeysUnavailable,
+    }
+}
+
+async fn by_keys(
+    call: &Call,
+    assertion: &Assertion,
+    stored: &StoredClient,
+    choice: KeyChoice,
+) -> Result<SignatureFinding, Fault> {
+    match &stored.client.keys {
+        None => Ok(SignatureFinding::KeysUnavailable),
+        Some(ClientKeys::Inline(text)) => {
+            let verifier = inline(call, assertion, text).await?;
+            Ok(finding(&verifier, assertion, choice))
+        }
+        Some(ClientKeys::At(uri)) => published(call, assertion, uri, choice).await,
+    }
+}
+
+/// The verifier of a set that the client gave: from memory, or made on a reading thread, because making it costs more
+/// than using it.
+async fn inline(call: &Call, assertion: &Assertion, text: &str) -> Result<Arc<JoseVerifier>, Fault> {
+    let (tenant, client) = (call.facts.tenant.id, assertion.client_id());
+    let known = call.app.verifiers.known(tenant, client, text);
+    call.app.metrics.cache("verifiers", known.is_some());
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let (app, client, text) = (Arc::clone(&call.app), client.clone(), text.to_owned());
+    call.app.reads.run(move || app.verifiers.make(tenant, client, text)).await
+}
+
+/// Keys from the client's `jwks_uri`. When no key is the one that the header means, the set is fetched again at once:
+/// the client may have rotated. How often is the fetcher's to limit.
+async fn published(
+    call: &Call,
+    assertion: &Assertion,
+    uri: &str,
+    choice: KeyChoice,
+) -> Result<SignatureFinding, Fault> {
+    let tenant = &call.facts.tenant;
+    let wanted = KeysWanted { tenant: tenant.id, uri, private: tenant.settings.fetch_private };
+    let key_sets = &call.app.key_sets;
+    let Some(held) = key_sets.held(&wanted, call.app.clock.steady()).await else {
+        return Ok(SignatureFinding::KeysUnavailable);
+    };
+    let first = finding(&held.verifier, assertion, choice);
+    let rotated = match first {
+        SignatureFinding::Good | SignatureFinding::KeysUnavailable => false,
+        SignatureFinding::UnknownKey => true,
+        SignatureFinding::Wrong => assertion.kid().is_none(),
+    };
+    if !rotated {
+        return Ok(first);
+    }
+    let newer = key_sets.newer(&wanted, &held, call.app.clock.steady()).await;
+    Ok(newer.map_or(first, |newer| finding(&newer.verifier, assertion, choice)))
+}
+
+fn finding(verifier: &JoseVerifier, assertion: &Assertion, choice: KeyChoice) -> SignatureFinding {
+    match verifier.verify_by(assertion.compact().expose(), choice) {
+        Ok(_) => SignatureFinding::Good,
+        Err(JwsRejected::UnknownKey | JwsRejected::KeyMismatch) => SignatureFinding::UnknownKey,
+        Err(_) => SignatureFinding::Wrong,
+    }
+}
