@@ -53,7 +53,9 @@ impl FaultFs {
         )
         .unwrap();
         fs::create_dir(own.path().join("shadow")).unwrap();
-        for entry in fs::read_dir(data).unwrap().map(Result::unwrap) {
+        // The database's own files; what else there is keeps no promise.
+        let files = fs::read_dir(data).unwrap().map(Result::unwrap);
+        for entry in files.filter(|entry| entry.file_type().unwrap().is_file()) {
             fs::copy(entry.path(), own.path().join("shadow").join(entry.file_name())).unwrap();
         }
         let control = fs::File::options().read(true).write(true).open(own.path().join("control")).unwrap();
