@@ -11,15 +11,17 @@ use storage::{Database, TenantStore};
 
 use crate::{
     bucket::Buckets,
+    chains::Chains,
     clock::Clock,
-    config::Config,
-    facts::{Facts, TenantFacts},
+    config::{AskFor, Config},
+    facts::{Bases, Facts, TenantFacts},
     fetch::KeySets,
     gate::Gate,
     hashing::{HashBounds, Hashing},
     jobs::Removing,
     lane::Lane,
     metrics::Metrics,
+    proof_keys::ProofKeys,
     proven::ProvenSecrets,
     setup::Setup,
     verifiers::Verifiers,
@@ -48,8 +50,12 @@ pub struct App {
     pub sealer: AesSealer,
     /// Cached facts.
     pub facts: Facts,
+    /// Chains of certificates that were judged.
+    pub chains: Chains,
     /// Recently proven chosen secrets.
     pub proven: ProvenSecrets,
+    /// Keys of DPoP proofs that verified a moment ago.
+    pub proof_keys: ProofKeys,
     /// What limits guessing at one authenticator.
     pub buckets: Buckets,
     /// What limits one source over all authenticators, known or not.
@@ -104,6 +110,7 @@ impl App {
         let env = Env { now: setup.clock.now(), entropy: setup.entropy.as_ref() };
         Ok(Self {
             proven: ProvenSecrets::new(security.proven_secret_seconds, &env)?,
+            proof_keys: ProofKeys::new(),
             buckets: Buckets::new(security.guess_burst, security.guesses_per_minute),
             source_buckets: Buckets::new(
                 security.guess_burst.saturating_mul(SOURCE_SHARE),
@@ -115,6 +122,7 @@ impl App {
             facts: Facts::default(),
             verifiers: Verifiers::default(),
             key_sets: KeySets::new(&config.raw.outbound),
+            chains: Chains::default(),
             removing: Removing::default(),
             sealer: AesSealer,
             public_url,
@@ -131,6 +139,17 @@ impl App {
     /// The environment of a decision at `now`.
     pub fn env(&self, now: Timestamp) -> Env<'_> {
         Env { now, entropy: self.entropy.as_ref() }
+    }
+
+    /// Where the world reaches it.
+    pub fn bases(&self) -> Bases<'_> {
+        let server = &self.config.raw.server;
+        let asking = self.config.raw.tls.iter().any(|tls| tls.client_certificates != AskFor::Never);
+        Bases {
+            public: &self.public_url,
+            mtls: server.mtls_url.as_deref().map(|url| url.trim_end_matches('/')),
+            sees_certificates: asking || server.mtls_url.is_some(),
+        }
     }
 
     /// The sealer as a port.
@@ -152,7 +171,7 @@ impl App {
         let (app, wanted) = (Arc::clone(self), name.clone());
         let loaded = self
             .reads
-            .run(move || TenantFacts::load(&app.database, &app.master, &app.public_url, &wanted))
+            .run(move || TenantFacts::load(&app.database, &app.master, &app.bases(), &wanted))
             .await??;
         Ok(loaded.map(|facts| {
             let facts = Arc::new(facts);

@@ -6,8 +6,8 @@ use actix_web::{
 };
 use domain::TenantSettings;
 
-const ALLOWED: &str = "authorization, content-type, accept, server-csrf-token, x-correlation-id";
-const EXPOSED: &str = "server-csrf-token, x-correlation-id, www-authenticate, retry-after";
+const ALLOWED: &str = "authorization, content-type, accept, dpop, server-csrf-token, x-correlation-id";
+const EXPOSED: &str = "server-csrf-token, x-correlation-id, www-authenticate, retry-after, dpop-nonce";
 
 /// Adds what the tenant's settings allow the caller's origin. Credentials mode is never allowed: nothing here rests
 /// on cookies.

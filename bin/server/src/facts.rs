@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use domain::{
     Tenant, TenantId, TenantName, Timestamp, WireProfile,
     port::{ClientLookup as _, Signer, StoredClient},
 };
-use jose::{MasterKey, OpenSslSigner};
+use jose::{JoseVerifier, MasterKey, OpenSslSigner, Truststore, VerifiedJws};
 use moka::sync::Cache;
 use oidc_core::discovery;
 use storage::Database;
@@ -23,6 +23,17 @@ pub struct TenantKey {
     pub record: SigningKeyRecord,
     /// `None`: its private half does not open. It is published all the same, for what it signed.
     signer: Option<OpenSslSigner>,
+}
+
+/// Where the world reaches the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Bases<'a> {
+    /// What issuers begin with.
+    pub public: &'a str,
+    /// Where certificates are asked for, if that has a name of its own.
+    pub mtls: Option<&'a str>,
+    /// Whether the server sees clients' certificates at all.
+    pub sees_certificates: bool,
 }
 
 /// Everything about a tenant that requests need and that seldom changes.
@@ -37,6 +48,10 @@ pub struct TenantFacts {
     pub policies: BTreeMap<PolicyCode, AuthenticationPolicy>,
     /// Its keys.
     pub keys: Vec<TenantKey>,
+    /// What verifies JWTs of its own, made when it is first asked.
+    own: OnceLock<Option<JoseVerifier>>,
+    /// Whom it trusts to certify its clients.
+    pub truststore: Option<Truststore>,
     /// Its metadata, as published from each instant on, in order; never empty.
     discovery: Vec<(Timestamp, String)>,
 }
@@ -49,7 +64,7 @@ impl TenantFacts {
     pub fn load(
         database: &Database,
         master: &MasterKey,
-        public_url: &str,
+        bases: &Bases<'_>,
         name: &TenantName,
     ) -> Result<Option<Self>, Fault> {
         let Some(tenant) = database.system().tenant_named(name)? else {
@@ -65,13 +80,27 @@ impl TenantFacts {
             Ok::<_, Fault>(TenantKey { record, signer: signer.ok() })
         };
         let keys: Vec<_> = store.keys()?.into_iter().map(open).collect::<Result<_, _>>()?;
-        let issuer = Issuer::new(public_url, &tenant.name);
+        let issuer = Issuer::new(bases.public, &tenant.name);
+        let truststore = truststore(&tenant);
+        let mtls = bases.sees_certificates.then(|| discovery::Mtls {
+            truststore: truststore.is_some(),
+            aliases: bases.mtls.map(|base| Issuer::new(base, &tenant.name)),
+        });
         let document = |(from, algs): (Timestamp, Vec<SigningAlg>)| {
-            let text = serde_json::to_string(&discovery::document(&tenant, &issuer, &algs));
+            let text = serde_json::to_string(&discovery::document(&tenant, &issuer, &algs, mtls.as_ref()));
             Ok::<_, Fault>((from, text.map_err(|_error| Fault::Invariant("claims are JSON"))?))
         };
         let discovery = eras(&keys).into_iter().map(document).collect::<Result<_, _>>()?;
-        Ok(Some(Self { profile: tenant.profile(), issuer, policies, keys, discovery, tenant }))
+        Ok(Some(Self {
+            profile: tenant.profile(),
+            issuer,
+            policies,
+            keys,
+            truststore,
+            own: OnceLock::new(),
+            discovery,
+            tenant,
+        }))
     }
 
     /// The key that signs with `alg` now.
@@ -87,6 +116,29 @@ impl TenantFacts {
             .ok_or(Fault::Signing("the tenant has no active key of that algorithm"))
     }
 
+    /// The key that signs access tokens now: on P-256 where there is one, because it is fast and everybody verifies it;
+    /// RS256, which RFC 9068 §2.1 has everybody verify, and the others behind it.
+    ///
+    /// # Errors
+    /// [`Fault::Signing`] when no key signs.
+    pub fn access_signer(&self, now: Timestamp) -> Result<&dyn Signer, Fault> {
+        let order = [SigningAlg::ES256, SigningAlg::RS256, SigningAlg::PS256, SigningAlg::EdDSA];
+        let signs = |alg: &SigningAlg| self.keys.iter().any(|key| key.record.alg == *alg && key.signs(now));
+        let alg = order.into_iter().find(signs).ok_or(Fault::Signing("the tenant has no active key"))?;
+        self.signer(alg, now)
+    }
+
+    /// A JWS whose signature is by one of the tenant's own published keys; `None` for any other text.
+    pub fn verified(&self, jwt: &str) -> Option<VerifiedJws> {
+        let keys = || {
+            let keys: Vec<&str> = self.keys.iter().map(|key| key.record.public_jwk.as_str()).collect();
+            let set = format!("{{\"keys\":[{}]}}", keys.join(","));
+            let own = JoseVerifier::from_jwks(&set);
+            own.inspect_err(|error| tracing::error!(%error, "the tenant's own keys do not read")).ok()
+        };
+        self.own.get_or_init(keys).as_ref()?.verify(jwt).ok()
+    }
+
     /// The metadata as published now (OpenID Connect Discovery §3): JSON. It names the algorithms that sign now.
     pub fn discovery(&self, now: Timestamp) -> &str {
         let begun = self.discovery.iter().rfind(|(from, _)| from.has_passed(now));
@@ -100,6 +152,12 @@ impl TenantFacts {
         let keys: Vec<&str> = published.map(|key| key.record.public_jwk.as_str()).collect();
         format!("{{\"keys\":[{}]}}", keys.join(","))
     }
+}
+
+/// The tenant's truststore. One that does not read was not written by us: it trusts nobody, and the log says so.
+fn truststore(tenant: &Tenant) -> Option<Truststore> {
+    let read = Truststore::from_pem(tenant.settings.mtls_truststore.as_deref()?);
+    read.map_err(|error| tracing::error!(tenant = %tenant.name, "the truststore {error}")).ok()
 }
 
 impl TenantKey {

@@ -1,9 +1,17 @@
-//! The public listener: the HTTP library's dispatcher over watched connections.
+//! The public listeners: the HTTP library's dispatcher over watched connections.
 
-use std::{io, net::TcpListener, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
-use actix_http::HttpService;
-use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_http::{HttpService, error::DispatchError};
+use actix_service::{
+    IntoServiceFactory as _, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
+};
 use actix_web::{
     App as ActixApp,
     dev::{AppConfig, Server},
@@ -16,10 +24,11 @@ use tokio::sync::watch;
 use crate::{
     app::App,
     config::ServerSection,
-    connection::{Bounds, Watched, Worker},
+    connection::{Bounds, Underlying, Watched, Worker},
     descriptors,
     extract::request_id,
     routes,
+    tls::{self, Handshake, Slot},
 };
 
 /// How long a connection that is being closed may linger.
@@ -28,17 +37,24 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Connections that the system may hold ready while all workers are busy or full.
 const BACKLOG: i32 = 1024;
 
+/// The public listeners of a server: they share workers and bounds.
+pub struct Listeners {
+    /// In the clear.
+    pub plain: TcpListener,
+    /// Under TLS.
+    pub tls: Vec<(TcpListener, Arc<Slot>)>,
+}
+
 /// Serves the public routes. When `stopping` turns true, connections end after the answer they are at.
 ///
 /// # Errors
 /// Those of the system.
 pub fn public(
-    listener: TcpListener,
+    listeners: Listeners,
     section: &ServerSection,
     app: &Arc<App>,
     stopping: &watch::Receiver<bool>,
 ) -> io::Result<Server> {
-    rustix::net::listen(&listener, BACKLOG)?;
     let workers = section.worker_threads();
     let connections = descriptors::room_for(section.max_connections).div_ceil(workers);
     let bounds = Bounds {
@@ -47,21 +63,64 @@ pub fn public(
         connections,
         wait: Duration::from_millis(section.max_wait_ms / 4),
     };
-    let shutdown_timeout = section.shutdown_timeout;
-    let data = web::Data::from(Arc::clone(app));
-    let (address, stopping) = (listener.local_addr()?, stopping.clone());
-    let factory = move || {
-        let worker = Worker::start(bounds);
-        let stopping = stopping.clone();
+    let mut server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(connections)
+        .shutdown_timeout(section.shutdown_timeout)
+        .disable_signals();
+    let common = Common { bounds, data: web::Data::from(Arc::clone(app)), stopping: stopping.clone() };
+    rustix::net::listen(&listeners.plain, BACKLOG)?;
+    let address = listeners.plain.local_addr()?;
+    let plain = common.clone();
+    server = server.listen("public", listeners.plain, move || {
+        let worker = Worker::of_this_thread(bounds);
+        let http = plain.http(address);
+        fn_service(move |io: TcpStream| {
+            let (peer, worker) = (io.peer_addr().ok(), Rc::clone(&worker));
+            async move { Ok::<_, DispatchError>((Watched::new(io, Handshake::default(), &worker), peer)) }
+        })
+        .and_then(http)
+    })?;
+    for (listener, slot) in listeners.tls {
+        rustix::net::listen(&listener, BACKLOG)?;
+        let (address, common) = (listener.local_addr()?, common.clone());
+        server = server.listen(format!("tls {address}"), listener, move || {
+            let worker = Worker::of_this_thread(bounds);
+            let (http, slot) = (common.http(address), Arc::clone(&slot));
+            fn_service(move |io: TcpStream| {
+                let (peer, worker, slot) = (io.peer_addr().ok(), Rc::clone(&worker), Arc::clone(&slot));
+                async move {
+                    let (io, handshake) = tls::accept(io, &slot, bounds.patience).await?;
+                    Ok::<_, DispatchError>((Watched::new(io, handshake, &worker), peer))
+                }
+            })
+            .and_then(http)
+        })?;
+    }
+    Ok(server.run())
+}
+
+/// What all the listeners have in common.
+#[derive(Clone)]
+struct Common {
+    bounds: Bounds,
+    data: web::Data<App>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Common {
+    /// The HTTP library's dispatcher for connections to `address`.
+    fn http<Io: Underlying + 'static>(&self, address: SocketAddr) -> impl Serves<Io> + use<Io> {
+        let stopping = self.stopping.clone();
         let routes = ActixApp::new()
-            .app_data(data.clone())
+            .app_data(self.data.clone())
             .wrap(from_fn(request_id::middleware))
             .configure(routes::public)
             .into_factory()
             .map_err(|error: actix_web::Error| error.error_response());
-        let http = HttpService::build()
-            .keep_alive(bounds.keep_alive)
-            .client_request_timeout(bounds.patience)
+        HttpService::build()
+            .keep_alive(self.bounds.keep_alive)
+            .client_request_timeout(self.bounds.patience)
             .client_disconnect_timeout(LINGER)
             .local_addr(address)
             .graceful_shutdown_signal(move || {
@@ -69,21 +128,32 @@ pub fn public(
                 // An end of the sender is an end as well.
                 async move { drop(stopping.wait_for(|stopping| *stopping).await) }
             })
-            .on_connect_ext(|io: &Watched, data| {
+            .on_connect_ext(|io: &Watched<Io>, data| {
                 data.insert(io.state());
             })
-            .h1(map_config(routes, |()| AppConfig::default()));
-        fn_service(move |io: TcpStream| {
-            let (peer, worker) = (io.peer_addr().ok(), Rc::clone(&worker));
-            async move { Ok::<_, actix_http::error::DispatchError>((Watched::new(io, &worker), peer)) }
-        })
-        .and_then(http)
-    };
-    let server = Server::build()
-        .workers(workers)
-        .max_concurrent_connections(connections)
-        .shutdown_timeout(shutdown_timeout)
-        .disable_signals()
-        .listen("public", listener, factory)?;
-    Ok(server.run())
+            .h1(map_config(routes, |()| AppConfig::default()))
+    }
+}
+
+/// A dispatcher of HTTP over watched connections.
+trait Serves<Io>:
+    ServiceFactory<
+        (Watched<Io>, Option<SocketAddr>),
+        Config = (),
+        Response = (),
+        Error = DispatchError,
+        InitError = (),
+    >
+{
+}
+
+impl<Io, T> Serves<Io> for T where
+    T: ServiceFactory<
+            (Watched<Io>, Option<SocketAddr>),
+            Config = (),
+            Response = (),
+            Error = DispatchError,
+            InitError = (),
+        >
+{
 }

@@ -6,6 +6,7 @@ use actix_web::{
 };
 use client_auth::Scheme;
 use domain::{Claims, Detail, Fault, OAuthErrorCode, Refusal};
+use oidc_core::dpop;
 
 /// A good answer.
 pub enum Reply {
@@ -85,7 +86,7 @@ fn private(status: StatusCode) -> HttpResponseBuilder {
 }
 
 fn refused(refusal: &Refusal, scheme: Scheme, realm: &str) -> HttpResponse {
-    let mut builder = private(status(refusal.code));
+    let mut builder = private(status(refusal.code, scheme));
     if let Some(challenge) = challenge(refusal, scheme, realm) {
         builder.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
@@ -108,8 +109,12 @@ fn refused(refusal: &Refusal, scheme: Scheme, realm: &str) -> HttpResponse {
     builder.json(body)
 }
 
-const fn status(code: OAuthErrorCode) -> StatusCode {
+const fn status(code: OAuthErrorCode, scheme: Scheme) -> StatusCode {
     match code {
+        // At a resource; at the token endpoint they are errors like others (RFC 9449 §5 and §7.1).
+        OAuthErrorCode::InvalidDpopProof | OAuthErrorCode::UseDpopNonce if matches!(scheme, Scheme::Dpop) => {
+            StatusCode::UNAUTHORIZED
+        }
         OAuthErrorCode::InvalidClient | OAuthErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
         OAuthErrorCode::AccessDenied | OAuthErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
         OAuthErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
@@ -119,7 +124,22 @@ const fn status(code: OAuthErrorCode) -> StatusCode {
 
 /// RFC 6749 §5.2 and RFC 6750 §3; a 401 needs a challenge in any case (RFC 9110 §15.5.2).
 fn challenge(refusal: &Refusal, scheme: Scheme, realm: &str) -> Option<String> {
+    let dpop = |error: &str| {
+        let algs: Vec<&str> = dpop::ALGS.iter().map(|alg| alg.as_str()).collect();
+        format!(
+            "DPoP realm=\"{realm}\", error=\"{error}\", error_description=\"{}\", algs=\"{}\"",
+            refusal.description,
+            algs.join(" ")
+        )
+    };
     match (refusal.code, scheme) {
+        (
+            OAuthErrorCode::InvalidToken
+            | OAuthErrorCode::InsufficientScope
+            | OAuthErrorCode::InvalidDpopProof
+            | OAuthErrorCode::UseDpopNonce,
+            Scheme::Dpop,
+        ) => Some(dpop(refusal.code.as_str())),
         (OAuthErrorCode::InvalidClient, Scheme::Bearer) | (OAuthErrorCode::InvalidToken, _) => Some(format!(
             "Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{}\"",
             refusal.description
@@ -152,6 +172,13 @@ fn failed(fault: &Fault) -> HttpResponse {
         builder.insert_header((header::RETRY_AFTER, "1"));
     }
     builder.json(error_body(code, description))
+}
+
+/// Adds the nonce that the next proof is to be made with (RFC 9449 §8.2). Its characters are those of base64url.
+pub fn tell_nonce(nonce: Option<String>, response: &mut HttpResponse) {
+    if let Some(value) = nonce.and_then(|nonce| header::HeaderValue::try_from(nonce).ok()) {
+        response.headers_mut().insert(header::HeaderName::from_static("dpop-nonce"), value);
+    }
 }
 
 /// An error that is decided before an endpoint is reached.

@@ -10,9 +10,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     app::{App, BuildError},
-    config::Config,
-    jobs, listener, routes,
+    config::{Config, TlsSection},
+    jobs,
+    listener::{self, Listeners},
+    routes,
     setup::Setup,
+    tls::{self, Slot},
 };
 
 /// Why a server cannot start, or did not end well.
@@ -26,6 +29,14 @@ pub enum ServeError {
         /// The system's words.
         error: std::io::Error,
     },
+    /// A TLS listener has no usable certificate.
+    #[error("[[tls]] {address}: {error}")]
+    Tls {
+        /// Where it was to listen.
+        address: String,
+        /// What is wrong.
+        error: tls::ContextError,
+    },
     /// The app cannot be wired.
     #[error("{0}")]
     Build(#[from] BuildError),
@@ -38,22 +49,29 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Bound {
     public: TcpListener,
+    tls: Vec<(TcpListener, Arc<Slot>)>,
     management: TcpListener,
     /// Where the public listener is.
     pub public_address: SocketAddr,
+    /// Where the TLS listeners are, in the order of the configuration.
+    pub tls_addresses: Vec<SocketAddr>,
     /// Where the management listener is.
     pub management_address: SocketAddr,
 }
 
 impl Bound {
-    /// Binds both addresses; port 0 picks a free one.
+    /// Binds all addresses; port 0 picks a free one. Reads the certificates.
     ///
     /// # Errors
-    /// [`ServeError::Listen`].
+    /// [`ServeError::Listen`], [`ServeError::Tls`].
     pub fn bind(config: &Config) -> Result<Self, ServeError> {
         let public = listen(&config.raw.server.listen)?;
         let management = listen(&config.raw.management.listen)?;
+        let tls = config.raw.tls.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let address = |(listener, _): &(TcpListener, Arc<Slot>)| listener.local_addr();
         Ok(Self {
+            tls_addresses: tls.iter().map(address).collect::<Result<_, _>>()?,
+            tls,
             public_address: public.local_addr()?,
             management_address: management.local_addr()?,
             public,
@@ -75,11 +93,16 @@ impl Bound {
         let section = config.raw.server.clone();
         let app = Arc::new(App::build(config, setup.clone(), public_url)?);
         let (stop, stopping) = tokio::sync::watch::channel(false);
-        let public = listener::public(self.public, &section, &app, &stopping)?;
+        let slots: Vec<_> = self.tls.iter().map(|(_, slot)| Arc::clone(slot)).collect();
+        let listeners = Listeners { plain: self.public, tls: self.tls };
+        let public = listener::public(listeners, &section, &app, &stopping)?;
         let management = management(self.management, &app)?;
         let (public_handle, management_handle) = (public.handle(), management.handle());
         let (public, management) = (actix_web::rt::spawn(public), actix_web::rt::spawn(management));
-        let jobs = jobs::start(&app, &setup);
+        let mut jobs = jobs::start(&app, &setup);
+        if !slots.is_empty() {
+            jobs.push(jobs::certificates::start(&app, slots)?);
+        }
         // Before anybody is told: who is may end it at once, and in order.
         let stopped = stop_signal()?;
         started();
@@ -99,6 +122,12 @@ impl Bound {
 
 fn ended(result: Result<std::io::Result<()>, actix_web::rt::task::JoinError>) -> Result<(), ServeError> {
     result.map_err(std::io::Error::other)?.map_err(ServeError::Io)
+}
+
+fn open(section: &TlsSection) -> Result<(TcpListener, Arc<Slot>), ServeError> {
+    let failed = |error| ServeError::Tls { address: section.listen.clone(), error };
+    let slot = Slot::open(section.clone()).map_err(failed)?;
+    Ok((listen(&section.listen)?, Arc::new(slot)))
 }
 
 fn listen(address: &str) -> Result<TcpListener, ServeError> {

@@ -7,7 +7,7 @@ use crate::attest::attest;
 use crate::decide::{AuthStep, Facts, effective_profile, named, refused, source_allowed};
 
 /// Decides whether `token` authenticates a client: only the token of a live session that has no user in it, and of
-/// the same client if `client_id` is sent. `session` is the row that the token's locator finds; `facts.stored` is
+/// the same client if `client_id` is sent. One that is bound to a key or a certificate never does. `session` is the row that the token's locator finds; `facts.stored` is
 /// the session's client. Success counts as activity of the session (DECISIONS 3.2).
 ///
 /// # Errors
@@ -50,6 +50,8 @@ fn fit(client_id: Option<&ClientId>, session: &Session, env: &Env<'_>) -> Result
         Err(Reason::ExpiredBearer)
     } else if session.subject.is_some() {
         Err(Reason::UsersBearer)
+    } else if session.confirmation.is_some() {
+        Err(Reason::BoundBearer)
     } else if client_id.is_some_and(|named| *named != session.client_id) {
         Err(Reason::ForeignBearer)
     } else {

@@ -2,13 +2,13 @@
 
 use domain::port::{KeyedDigest, PasswordHash, StoredClient, Verified};
 use domain::{
-    AuditEvent, AuditKind, AuditOutcome, AuthMethod, AuthenticatedClient, AuthenticationPolicy, Client,
-    ClientId, Env, Fault, Origin, Refusal, Secret, SecretDigest, SourceAddr, SourceFailures, WireProfile,
-    Write, WriteBatch, machine_secret,
+    AuditEvent, AuditKind, AuditOutcome, AuthMethod, AuthenticatedClient, AuthenticationPolicy, ChainProblem,
+    Client, ClientId, Env, Fault, Origin, Refusal, Secret, SecretDigest, SourceAddr, SourceFailures,
+    WireProfile, Write, WriteBatch, machine_secret,
 };
 
 use crate::attest::attest;
-use crate::{Presented, Reason, SignatureBy, assertion, lock};
+use crate::{Presented, Reason, SignatureBy, assertion, certificate, lock};
 
 /// What the decision rests on.
 #[derive(Clone, Copy)]
@@ -19,6 +19,8 @@ pub struct Facts<'a> {
     pub policy: Option<&'a AuthenticationPolicy>,
     /// The failures on record for the client and the source's lock unit. Needed for chosen secrets only.
     pub failures: Option<SourceFailures>,
+    /// What the tenant's truststore says of the certificate's chain. Needed where [`crate::needs_chain`] says so.
+    pub chain: Option<Result<(), ChainProblem>>,
     /// From where the request comes.
     pub source: SourceAddr,
     /// The request, for the audit log.
@@ -79,6 +81,9 @@ pub fn begin(
             Err(Fault::Invariant("a bearer is judged with its session"))
         }
         Presented::Assertion(assertion) => assertion::begin(assertion, facts, env),
+        Presented::Certificate { client_id, certificate, explicit } => {
+            certificate::decide((client_id, certificate, *explicit), facts, env)
+        }
         Presented::Public { client_id } => {
             let named = named(facts, client_id)?;
             Ok(match named.and_then(|stored| admitted(facts, stored, AuthMethod::None)) {

@@ -18,6 +18,7 @@ mod assertion;
 mod attest;
 mod basic;
 mod bearer;
+mod certificate;
 mod decide;
 mod lock;
 mod present;
@@ -27,6 +28,7 @@ pub use assertion::{
     ASSERTION_TYPE, Assertion, AssertionAlg, SignatureBy, SignatureFinding, resume_assertion,
 };
 pub use bearer::by_bearer;
+pub use certificate::needs_chain;
 pub use decide::{
     AuthStep, Facts, NeedHash, begin, generated_digest, is_chosen_secret, proven_before, resume,
 };

@@ -1,6 +1,11 @@
 //! What a request presents as client authentication, before any lookup.
 
-use domain::{AuthMethod, ClientId, PresentedToken, Refusal, Secret, TokenKind, WireProfile, token_text};
+use std::sync::Arc;
+
+use domain::{
+    AuthMethod, ClientId, PeerCertificate, PresentedToken, Refusal, Secret, TokenKind, WireProfile,
+    token_text,
+};
 
 use crate::{ASSERTION_TYPE, Assertion, Reason, basic};
 
@@ -22,6 +27,11 @@ pub struct Inputs<'a> {
     pub client_assertion: Option<&'a str>,
     /// The `client_assertion_type` parameter; empty counts as absent. Without an assertion it says nothing.
     pub client_assertion_type: Option<&'a str>,
+    /// The certificate that the caller showed, if any. By itself it is no attempt to authenticate: it may be there to bind
+    /// tokens (RFC 8705 §4).
+    pub certificate: Option<&'a Arc<PeerCertificate>>,
+    /// Whether the request says that the certificate is to prove the client (seed 001's `_tlsclientauth`).
+    pub by_certificate: bool,
     /// Whether both halves of Basic credentials are form-url-encoded, as RFC 6749 §2.3.1 and seed 003 have it.
     pub url_decoded_basic: bool,
 }
@@ -40,6 +50,15 @@ pub enum Presented {
     },
     /// A JWT.
     Assertion(Box<Assertion>),
+    /// A `client_id` on a connection with a certificate.
+    Certificate {
+        /// Whose, as claimed.
+        client_id: ClientId,
+        /// The certificate.
+        certificate: Arc<PeerCertificate>,
+        /// Whether the request says that it is to prove the client.
+        explicit: bool,
+    },
     /// A `client_id` alone.
     Public {
         /// The client that it names.
@@ -63,6 +82,8 @@ pub enum Scheme {
     Basic,
     /// `Bearer`.
     Bearer,
+    /// `DPoP`: the scheme of a resource (RFC 9449 §7.1), no client authentication. It is not found here.
+    Dpop,
     /// Another, or no header. A 401 needs a challenge all the same (RFC 9110 §15.5.2): offer `Basic`.
     None,
 }
@@ -90,8 +111,8 @@ fn present(inputs: &Inputs<'_>, profile: &WireProfile) -> Result<Presented, Reas
         [value] => Some(*value),
         _ => return Err(Reason::SeveralHeaders),
     };
-    if [header.is_some(), secret.is_some(), assertion.is_some()].into_iter().filter(|used| *used).count() > 1
-    {
+    let used = [header.is_some(), secret.is_some(), assertion.is_some(), inputs.by_certificate];
+    if used.into_iter().filter(|used| *used).count() > 1 {
         return Err(Reason::SeveralMethods);
     }
     if let Some(text) = assertion {
@@ -100,7 +121,15 @@ fn present(inputs: &Inputs<'_>, profile: &WireProfile) -> Result<Presented, Reas
     if let Some(value) = header {
         return by_header(value, inputs, profile);
     }
+    if inputs.by_certificate && inputs.certificate.is_none() {
+        return Err(Reason::CertificateMissing);
+    }
     match (named(inputs)?, secret) {
+        (Some(client_id), None) if inputs.certificate.is_some() => {
+            let certificate = inputs.certificate.map(Arc::clone).ok_or(Reason::CertificateMissing)?;
+            Ok(Presented::Certificate { client_id, certificate, explicit: inputs.by_certificate })
+        }
+        (None, None) if inputs.by_certificate => Err(Reason::MissingClientId),
         (Some(client_id), None) => Ok(Presented::Public { client_id }),
         (None, None) => Ok(Presented::Nothing),
         (None, Some(_)) => Err(Reason::MissingClientId),
@@ -130,7 +159,7 @@ fn by_header(value: &[u8], inputs: &Inputs<'_>, profile: &WireProfile) -> Result
                 std::str::from_utf8(rest).ok().and_then(|text| token_text::parse(TokenKind::Access, text));
             Ok(Presented::Bearer { token, client_id: named(inputs)? })
         }
-        (Scheme::None, _) => Err(Reason::UnknownScheme),
+        (Scheme::Dpop | Scheme::None, _) => Err(Reason::UnknownScheme),
     }
 }
 

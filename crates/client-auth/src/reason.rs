@@ -1,6 +1,6 @@
 //! Why a client was refused.
 
-use domain::{OAuthErrorCode, Refusal, WireProfile};
+use domain::{ChainProblem, OAuthErrorCode, Refusal, WireProfile};
 
 /// Why a client was refused: for log, audit and metrics. On the wire most of them look the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,6 +79,12 @@ pub enum Reason {
     SecretKindNotHeld,
     /// The secret is not the client's.
     WrongSecret,
+    /// The request says that a certificate is to prove the client, and the connection has none.
+    CertificateMissing,
+    /// The certificate's chain is not trusted.
+    Chain(ChainProblem),
+    /// The chain is trusted, and the certificate has not the client's registered name.
+    CertificateOfAnother,
     /// The bearer has not the form of an access token of ours.
     MalformedBearer,
     /// No such session, or the token's secret part differs.
@@ -87,6 +93,8 @@ pub enum Reason {
     ExpiredBearer,
     /// The bearer is a user's (DECISIONS 5.4).
     UsersBearer,
+    /// The bearer is bound to a key or a certificate (DECISIONS 5.4).
+    BoundBearer,
     /// The bearer is another client's than the `client_id` parameter names.
     ForeignBearer,
 }
@@ -96,6 +104,15 @@ const HID_FAILED: &str =
     "Client authentication failed: Password does not match: - Client id or secret is invalid";
 const FAILED: &str = "Client authentication failed";
 const BEARER_FAILED: &str = "Client authentication failed: the access token cannot authenticate a client";
+
+/// One text for all that is wrong with a certificate.
+pub(crate) const CERTIFICATE_FAILED: &str =
+    "Client authentication failed: the certificate does not authenticate this client";
+
+/// What depends on stored facts.
+const fn failed(profile: &WireProfile) -> &'static str {
+    if profile.hid_members { HID_FAILED } else { FAILED }
+}
 
 impl Reason {
     /// What log, audit and metrics call it.
@@ -138,10 +155,19 @@ impl Reason {
             Self::SourceLocked => "source_locked",
             Self::SecretKindNotHeld => "secret_kind_not_held",
             Self::WrongSecret => "wrong_secret",
+            Self::CertificateMissing => "certificate_missing",
+            Self::Chain(ChainProblem::NoTruststore) => "no_truststore",
+            Self::Chain(ChainProblem::Untrusted) => "certificate_untrusted",
+            Self::Chain(ChainProblem::Expired) => "certificate_expired",
+            Self::Chain(ChainProblem::NotYetValid) => "certificate_not_yet_valid",
+            Self::Chain(ChainProblem::Purpose) => "certificate_purpose",
+            Self::Chain(ChainProblem::Weak) => "certificate_weak",
+            Self::CertificateOfAnother => "certificate_of_another",
             Self::MalformedBearer => "malformed_bearer",
             Self::UnknownBearer => "unknown_bearer",
             Self::ExpiredBearer => "expired_bearer",
             Self::UsersBearer => "users_bearer",
+            Self::BoundBearer => "bound_bearer",
             Self::ForeignBearer => "foreign_bearer",
         }
     }
@@ -187,10 +213,14 @@ impl Reason {
             | Self::SourceLocked
             | Self::SecretKindNotHeld
             | Self::WrongSecret
+            | Self::CertificateMissing
+            | Self::Chain(_)
+            | Self::CertificateOfAnother
             | Self::MalformedBearer
             | Self::UnknownBearer
             | Self::ExpiredBearer
             | Self::UsersBearer
+            | Self::BoundBearer
             | Self::ForeignBearer => OAuthErrorCode::InvalidClient,
         }
     }
@@ -231,6 +261,10 @@ impl Reason {
             Self::AssertionNotYetValid => "The client assertion is not yet valid: compare the clocks",
             Self::BearerNotAccepted => "A bearer token does not authenticate a client here",
             Self::NoCredentials => "Client authentication is required",
+            Self::CertificateMissing => {
+                "Client authentication failed: no client certificate was presented on this connection"
+            }
+            Self::Chain(_) | Self::CertificateOfAnother => CERTIFICATE_FAILED,
             Self::UnknownClient
             | Self::ClientDisabled
             | Self::MethodNotAllowed
@@ -244,17 +278,12 @@ impl Reason {
             | Self::AssertionUnknownKey
             | Self::AssertionSignature
             | Self::KeysUnavailable
-            | Self::AssertionReplayed => {
-                if profile.hid_members {
-                    HID_FAILED
-                } else {
-                    FAILED
-                }
-            }
+            | Self::AssertionReplayed => failed(profile),
             Self::MalformedBearer
             | Self::UnknownBearer
             | Self::ExpiredBearer
             | Self::UsersBearer
+            | Self::BoundBearer
             | Self::ForeignBearer => BEARER_FAILED,
         }
     }

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthMethod, ChannelCode, ClientId, ClientKeys, GrantType, PolicyCode, ProfileName, Scopes, SecretDigest,
-    SigningAlg, Ttl,
+    AuthMethod, CertificateName, ChannelCode, ClientId, ClientKeys, GrantType, PolicyCode, ProfileName,
+    Scopes, SecretDigest, SigningAlg, Ttl,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };
@@ -21,6 +21,17 @@ pub enum ResponseSigning {
     /// A JWT signed with this algorithm.
     #[serde(untagged)]
     Signed(SigningAlg),
+}
+
+/// The form of access tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokenFormat {
+    /// Opaque text: a row behind it, revoked at once everywhere.
+    #[default]
+    Opaque,
+    /// A signed JWT that resources can verify by themselves (RFC 9068): no row behind it.
+    Jwt,
 }
 
 /// A registered client: everything but its secrets.
@@ -72,6 +83,21 @@ pub struct Client {
     /// `token_endpoint_auth_signing_alg`: the algorithms that its signed assertions may have; empty: all on offer.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub auth_signing_algs: BTreeSet<SigningAlg>,
+    /// `dpop_bound_access_tokens` (RFC 9449 §5.2): no token without a DPoP proof.
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
+    /// Whether its DPoP proofs need a nonce, even where the tenant asks for none (RFC 9449 §8).
+    #[serde(default)]
+    pub dpop_nonce_required: bool,
+    /// `tls_client_certificate_bound_access_tokens` (RFC 8705 §3.4): no token without a client certificate.
+    #[serde(default)]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// The form of its access tokens where no resource says otherwise.
+    #[serde(default)]
+    pub access_token_format: AccessTokenFormat,
+    /// What its certificates are told by under `tls_client_auth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_name: Option<CertificateName>,
     /// Free attributes, carried for the administrator.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,

@@ -1,68 +1,45 @@
 //! To whom a token is bound: only the holder of a key, or of a certificate, can use it (RFC 7800 §3).
 
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq as _;
 
-use crate::encoding;
-
-/// A SHA-256 thumbprint: of a JWK (RFC 7638), or of a certificate's DER.
-#[derive(Clone, Copy, Debug, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Thumbprint([u8; 32]);
-
-impl Thumbprint {
-    /// Wraps 32 bytes that already are a thumbprint.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Reads base64url without padding; `None` unless it is 32 bytes.
-    pub fn parse(text: &str) -> Option<Self> {
-        encoding::from_base64url(text)?.try_into().ok().map(Self)
-    }
-
-    /// Its bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// base64url without padding, as on the wire.
-    pub fn to_text(self) -> String {
-        encoding::base64url(&self.0)
-    }
-}
-
-impl PartialEq for Thumbprint {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for Thumbprint {}
-
-impl From<Thumbprint> for String {
-    fn from(thumbprint: Thumbprint) -> Self {
-        thumbprint.to_text()
-    }
-}
-
-impl TryFrom<String> for Thumbprint {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("a thumbprint is 32 bytes in base64url")
-    }
-}
+use crate::Thumbprint;
 
 /// `cnf`: what whoever uses a token must show, all of it. Never empty: an unbound token has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Members", into = "Members")]
 pub struct Confirmation {
     /// The key of a DPoP proof (RFC 9449 §6.1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     jkt: Option<Thumbprint>,
     /// The client certificate of the connection (RFC 8705 §3.1).
-    #[serde(rename = "x5t#S256", default, skip_serializing_if = "Option::is_none")]
     certificate: Option<Thumbprint>,
+}
+
+/// As written in introspection answers, JWTs and rows.
+#[derive(Serialize, Deserialize)]
+struct Members {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jkt: Option<String>,
+    #[serde(rename = "x5t#S256", default, skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
+}
+
+impl From<Confirmation> for Members {
+    fn from(bound: Confirmation) -> Self {
+        let text = Thumbprint::to_base64url;
+        Self { jkt: bound.jkt.map(text), certificate: bound.certificate.map(text) }
+    }
+}
+
+impl TryFrom<Members> for Confirmation {
+    type Error = &'static str;
+
+    fn try_from(members: Members) -> Result<Self, Self::Error> {
+        let read = |text: Option<String>| {
+            text.map(|text| Thumbprint::parse(&text).ok_or("a thumbprint is 32 bytes in base64url"))
+                .transpose()
+        };
+        Self::new(read(members.jkt)?, read(members.certificate)?).ok_or("a confirmation is never empty")
+    }
 }
 
 impl Confirmation {
@@ -105,18 +82,19 @@ mod tests {
     use super::*;
 
     fn thumbprint(n: u8) -> Thumbprint {
-        Thumbprint::from_bytes([n; 32])
+        Thumbprint::of(&[n])
     }
 
     #[test]
     fn reads_and_writes_the_members_of_cnf() {
         let both = Confirmation::new(Some(thumbprint(1)), Some(thumbprint(2))).unwrap();
         let text = serde_json::to_string(&both).unwrap();
-        let one = thumbprint(1).to_text();
-        let two = thumbprint(2).to_text();
+        let one = thumbprint(1).to_base64url();
+        let two = thumbprint(2).to_base64url();
         assert_eq!(text, format!("{{\"jkt\":\"{one}\",\"x5t#S256\":\"{two}\"}}"));
         assert_eq!(serde_json::from_str::<Confirmation>(&text).unwrap(), both);
         assert!(serde_json::from_str::<Confirmation>("{\"jkt\":\"AAAA\"}").is_err());
+        assert!(serde_json::from_str::<Confirmation>("{}").is_err());
         assert_eq!(Confirmation::new(None, None), None);
     }
 

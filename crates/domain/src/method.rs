@@ -17,6 +17,10 @@ pub enum AuthMethod {
     PrivateKeyJwt,
     /// A public client: it names itself and proves nothing.
     None,
+    /// A certificate on the connection, under an authority that the tenant trusts (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// A certificate on the connection that the client has registered (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth,
 }
 
 impl AuthMethod {
@@ -33,6 +37,8 @@ impl AuthMethod {
             Self::ClientSecretJwt => "client_secret_jwt",
             Self::PrivateKeyJwt => "private_key_jwt",
             Self::None => "none",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
         }
     }
 }

@@ -20,6 +20,12 @@ pub enum OAuthErrorCode {
     InvalidScope,
     /// A permission is missing: 403 (DECISIONS 4.3).
     AccessDenied,
+    /// RFC 9449 §5 and §7.1: 401 at a resource.
+    InvalidDpopProof,
+    /// RFC 9449 §8 and §9: 401 at a resource.
+    UseDpopNonce,
+    /// RFC 8707 §2.
+    InvalidTarget,
     /// RFC 6750 §3.1: 401.
     InvalidToken,
     /// RFC 6750 §3.1: 403.
@@ -41,6 +47,9 @@ impl OAuthErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::AccessDenied => "access_denied",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::HidError => "hid_error",

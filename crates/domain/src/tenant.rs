@@ -1,10 +1,12 @@
 //! Tenants.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelCode, ProfileName, SigningAlg, TenantId, TenantName, Ttl, WireProfile};
+use crate::{
+    AccessTokenFormat, ChannelCode, ProfileName, SigningAlg, TenantId, TenantName, Ttl, WireProfile,
+};
 
 /// What an administrator sets for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,15 @@ pub struct TenantSettings {
     /// loopback without TLS.
     #[serde(default)]
     pub fetch_private: bool,
+    /// Whether DPoP proofs need a nonce (RFC 9449 §8).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_nonce_required: bool,
+    /// The resources that tokens can be asked for (RFC 8707), and the form of their access tokens.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, AccessTokenFormat>,
+    /// The authorities whose certificates its clients may prove themselves by, in PEM; `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtls_truststore: Option<String>,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -58,6 +69,9 @@ impl TenantSettings {
             jwks_cache: Ttl::from_secs(3600),
             key_verify: Ttl::from_days(2),
             fetch_private: false,
+            dpop_nonce_required: false,
+            resources: BTreeMap::new(),
+            mtls_truststore: None,
         }
     }
 }

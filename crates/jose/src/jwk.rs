@@ -37,7 +37,12 @@ pub fn jwk_thumbprint(public_jwk: &str) -> Option<String> {
 }
 
 pub(crate) fn thumbprint(jwk: &Claims) -> Option<String> {
-    // Required members in alphabetical order (RFC 7638 §3.2, RFC 8037 §2).
+    Some(encoding::base64url(&Sha256::digest(canonical(jwk)?)))
+}
+
+/// The text that a thumbprint is made of: the required members in alphabetical order, without white space
+/// (RFC 7638 §3.2, RFC 8037 §2).
+pub(crate) fn canonical(jwk: &Claims) -> Option<String> {
     let required: &[&str] = match jwk.get("kty")?.as_str()? {
         "RSA" => &["e", "kty", "n"],
         "EC" => &["crv", "kty", "x", "y"],
@@ -48,7 +53,7 @@ pub(crate) fn thumbprint(jwk: &Claims) -> Option<String> {
     for name in required {
         members.insert((*name).to_owned(), Value::from(jwk.get(*name)?.as_str()?));
     }
-    Some(encoding::base64url(&Sha256::digest(Value::Object(members).to_string())))
+    Some(Value::Object(members).to_string())
 }
 
 fn coordinates<T: HasPublic>(key: &EcKey<T>) -> Result<(Vec<u8>, Vec<u8>), openssl::error::ErrorStack> {

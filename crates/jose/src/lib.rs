@@ -5,14 +5,18 @@
 
 mod argon2_hasher;
 mod certificate;
+mod der;
 mod entropy;
 mod hkdf;
 mod hs256;
 mod jwk;
 mod key;
 mod master_key;
+mod peer;
+pub mod pki;
 mod sealer;
 mod signer;
+mod truststore;
 mod verifier;
 
 #[cfg(test)]
@@ -24,6 +28,8 @@ pub use hs256::verify_hs256;
 pub use jwk::jwk_thumbprint;
 pub use key::{NewKey, generate_key};
 pub use master_key::{MasterKey, MasterKeyError};
+pub use peer::{CertificateRejected, peer_certificate};
 pub use sealer::AesSealer;
 pub use signer::OpenSslSigner;
-pub use verifier::{JoseVerifier, JwsRejected, KeyChoice, VerifiedJws};
+pub use truststore::{Truststore, TruststoreRejected, Window};
+pub use verifier::{JoseVerifier, JwsRejected, KeyChoice, ProofKey, VerifiedJws};

@@ -1,6 +1,6 @@
 //! The one serialiser of answers that carry tokens.
 
-use domain::{Claims, Scopes, WireProfile};
+use domain::{Claims, Confirmation, Scopes, WireProfile};
 use serde_json::Value;
 
 use crate::{issue::TokenPlan, token::TokenRequest};
@@ -29,7 +29,8 @@ pub fn token(
     if let Some(id_token) = id_token {
         answer.insert("id_token".to_owned(), id_token.into());
     }
-    answer.insert("token_type".to_owned(), "Bearer".into());
+    let token_type = Confirmation::token_type(plan.session.confirmation.as_ref());
+    answer.insert("token_type".to_owned(), token_type.into());
     let left = plan.session.expires_at.since(plan.session.issued_at).secs();
     answer.insert("expires_in".to_owned(), left.into());
     if let Some((minted, _)) = &plan.refresh {

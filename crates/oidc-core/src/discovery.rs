@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use domain::{AuthMethod, Claims, GrantType, Issuer, SigningAlg, Tenant, profile::SubjectForm};
 use serde_json::Value;
 
+use crate::dpop;
+
 /// The grants that the token endpoint has today.
 pub const GRANTS: [GrantType; 3] =
     [GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken];
@@ -18,28 +20,48 @@ pub const METHODS: [AuthMethod; 5] = [
     AuthMethod::None,
 ];
 
+/// The endpoints where a client proves itself or shows a bound token: those that RFC 8705 §5 gives a second name.
+const ENDPOINTS: [(&str, &str); 4] = [
+    ("token_endpoint", "token"),
+    ("introspection_endpoint", "introspect"),
+    ("revocation_endpoint", "revoke"),
+    ("userinfo_endpoint", "userinfo"),
+];
+
+/// What the server does with clients' certificates.
+#[derive(Clone, Debug)]
+pub struct Mtls {
+    /// Whether the tenant trusts anybody to certify its clients.
+    pub truststore: bool,
+    /// The issuer's address where certificates are asked for, if it is another (RFC 8705 §5).
+    pub aliases: Option<Issuer>,
+}
+
 /// The document of a tenant whose keys sign with `algs` now.
 ///
 /// Discovery §3 requires `authorization_endpoint` and `response_types_supported`; while there are no log-ins the
 /// first is left out, as RFC 8414 §2 allows where no grant uses it, and the second is empty.
-pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg]) -> Claims {
+pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Option<&Mtls>) -> Claims {
     let mut doc = Claims::new();
     let mut put = |name: &str, value: Value| doc.insert(name.to_owned(), value);
     put("issuer", issuer.as_str().into());
-    for (member, endpoint) in [
-        ("token_endpoint", "token"),
-        ("introspection_endpoint", "introspect"),
-        ("revocation_endpoint", "revoke"),
-        ("userinfo_endpoint", "userinfo"),
-        ("jwks_uri", "jwks"),
-    ] {
+    for (member, endpoint) in ENDPOINTS {
         put(member, issuer.endpoint(endpoint).into());
+    }
+    put("jwks_uri", issuer.endpoint("jwks").into());
+    if let Some(aliases) = mtls.and_then(|mtls| mtls.aliases.as_ref()) {
+        let aliases =
+            ENDPOINTS.map(|(member, endpoint)| (member.to_owned(), aliases.endpoint(endpoint).into()));
+        put("mtls_endpoint_aliases", Value::Object(aliases.into_iter().collect()));
     }
     put("response_types_supported", Value::Array(Vec::new()));
     put("grant_types_supported", GRANTS.iter().map(|grant| grant.as_str()).collect());
     // DECISIONS 2: `sub` is the same for every client.
     put("subject_types_supported", ["public"].into_iter().collect());
-    let methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
+    let mut methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
+    if mtls.is_some_and(|mtls| mtls.truststore) {
+        methods.push(AuthMethod::TlsClientAuth.as_str());
+    }
     let mut proven: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
     if tenant.profile().bearer_authenticates {
         proven.push("Bearer"); // RFC 8414 §2 takes access token types here.
@@ -57,6 +79,9 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg]) -> Claims
     put("id_token_signing_alg_values_supported", algs.clone().into());
     put("userinfo_signing_alg_values_supported", algs.clone().into());
     put("introspection_signing_alg_values_supported", algs.into());
+    // RFC 9449 §5.1, RFC 8705 §3.3.
+    put("dpop_signing_alg_values_supported", dpop::ALGS.iter().map(|alg| alg.as_str()).collect());
+    put("tls_client_certificate_bound_access_tokens", true.into());
     put(
         "scopes_supported",
         ["openid", "profile", "email", "phone", "address", "offline_access"].into_iter().collect(),

@@ -1,19 +1,22 @@
 //! Introspection (RFC 7662; DECISIONS 5.2).
 
 use domain::{
-    AuthenticatedClient, Claims, Env, Issuer, Permission, PresentedToken, Session, StoredRefresh, Timestamp,
-    TokenKind, WireProfile, Write, session::TOUCH_INTERVAL, token_text,
+    AuthenticatedClient, Claims, Confirmation, Env, Issuer, Permission, PresentedToken, Session,
+    StoredRefresh, Timestamp, TokenKind, WireProfile, Write, encoding::base64url, session::TOUCH_INTERVAL,
+    token_text,
 };
 
-use crate::{Params, answer::put_context, issue::subject};
+use crate::{Params, answer::put_context, issue::subject, jwt_access};
 
 /// What to look up for a presented text.
 #[derive(Clone, Copy, Debug)]
-pub enum Target {
+pub enum Target<'a> {
     /// An access token.
     Access(PresentedToken),
     /// A refresh token.
     Refresh(PresentedToken),
+    /// Perhaps an access token that is a JWT: its signature must be checked.
+    Jwt(&'a str),
     /// Nothing: it was never issued here.
     Nothing,
 }
@@ -23,11 +26,12 @@ pub enum Target {
 ///
 /// # Errors
 /// `invalid_request` when there is none.
-pub fn target(params: &Params, profile: &WireProfile) -> Result<Target, domain::Refusal> {
+pub fn target<'a>(params: &'a Params, profile: &WireProfile) -> Result<Target<'a>, domain::Refusal> {
     let text = params.value("token").ok_or_else(|| crate::params::missing!(profile, "token"))?;
     let access = token_text::parse(TokenKind::Access, text).map(Target::Access);
     let refresh = || token_text::parse(TokenKind::Refresh, text).map(Target::Refresh);
-    Ok(access.or_else(refresh).unwrap_or(Target::Nothing))
+    let jwt = || jwt_access::looks_like_one(text).then_some(Target::Jwt(text));
+    Ok(access.or_else(refresh).or_else(jwt).unwrap_or(Target::Nothing))
 }
 
 /// What the caller learns, and the activity to note.
@@ -68,6 +72,25 @@ pub fn access(
     Decision { answer: describe(session, issuer, profile, env.now), touch }
 }
 
+/// Decides about a JWT access token that still stands as `session` (see [`jwt_access::Read::standing`]). There is no
+/// activity to note.
+pub fn jwt(
+    caller: &AuthenticatedClient,
+    session: Option<&Session>,
+    issuer: &Issuer,
+    profile: &WireProfile,
+    env: &Env<'_>,
+) -> Decision {
+    match session.filter(|session| session.is_live(env.now) && may_see(caller, session)) {
+        Some(session) => {
+            let mut answer = describe(session, issuer, profile, env.now);
+            answer.insert("jti".to_owned(), base64url(session.locator.as_bytes()).into());
+            Decision { answer, touch: None }
+        }
+        None => Decision::inactive(),
+    }
+}
+
 fn may_see(caller: &AuthenticatedClient, session: &Session) -> bool {
     let id = &caller.client().client_id;
     !caller.is_public()
@@ -78,7 +101,8 @@ fn may_see(caller: &AuthenticatedClient, session: &Session) -> bool {
 
 fn describe(session: &Session, issuer: &Issuer, profile: &WireProfile, now: Timestamp) -> Claims {
     let mut answer = common(issuer, session.scopes.to_text(), session.client_id.as_str());
-    answer.insert("token_type".to_owned(), "Bearer".into());
+    let bound = session.confirmation;
+    answer.insert("token_type".to_owned(), Confirmation::token_type(bound.as_ref()).into());
     answer.insert("sub".to_owned(), subject(session.subject.as_ref(), &session.client_id, profile).into());
     if let Some(user) = &session.subject {
         answer.insert("username".to_owned(), user.user_name.as_str().into());
@@ -94,6 +118,9 @@ fn describe(session: &Session, issuer: &Issuer, profile: &WireProfile, now: Time
     }
     if !session.amr.is_empty() {
         answer.insert("amr".to_owned(), session.amr.clone().into());
+    }
+    if let Some(cnf) = bound.and_then(|bound| serde_json::to_value(bound).ok()) {
+        answer.insert("cnf".to_owned(), cnf);
     }
     if profile.hid_members {
         put_context(&mut answer, &session.context);

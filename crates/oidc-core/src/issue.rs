@@ -44,7 +44,7 @@ pub struct TokenPlan {
     pub refresh: Option<(Minted, RefreshToken)>,
     /// The family's row, if it is new.
     pub family: Option<RefreshFamily>,
-    /// The claims of the id_token, if there is one.
+    /// The claims of the id_token but `at_hash`, if there is one.
     pub id_token: Option<Claims>,
 }
 
@@ -64,8 +64,8 @@ pub fn plan(
         Chain::Fresh => family.as_ref().map(|family| family.locator),
         Chain::Of { family, .. } => Some(family.locator),
     };
-    let id_token = (grant.subject.is_some() && grant.scopes.contains("openid"))
-        .then(|| id_token(grant, access.text.expose(), policy, env));
+    let id_token =
+        (grant.subject.is_some() && grant.scopes.contains("openid")).then(|| id_token(grant, policy, env));
     let session = session(grant, &access, family_locator, env);
     Ok(TokenPlan { access, session, refresh, family, id_token })
 }
@@ -138,7 +138,7 @@ fn session(grant: &AuthorizedGrant, access: &Minted, family: Option<Locator>, en
 }
 
 /// OpenID Connect Core §2, with whole-second dates.
-fn id_token(grant: &AuthorizedGrant, access_token: &str, policy: &Policy<'_>, env: &Env<'_>) -> Claims {
+fn id_token(grant: &AuthorizedGrant, policy: &Policy<'_>, env: &Env<'_>) -> Claims {
     let mut claims = Claims::new();
     let mut put = |name: &str, value: serde_json::Value| claims.insert(name.to_owned(), value);
     put("iss", policy.issuer.as_str().into());
@@ -153,7 +153,6 @@ fn id_token(grant: &AuthorizedGrant, access_token: &str, policy: &Policy<'_>, en
     if !grant.amr.is_empty() {
         put("amr", grant.amr.clone().into());
     }
-    put("at_hash", at_hash(policy.id_token_alg, access_token).into());
     claims
 }
 

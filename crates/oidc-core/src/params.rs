@@ -55,6 +55,11 @@ impl Params {
         self.single.get(name).map(Secret::expose)
     }
 
+    /// The values of `resource`, in order (RFC 8707 §2).
+    pub fn resources(&self) -> &[String] {
+        &self.resources
+    }
+
     /// Whether some parameters came from the query or a JSON body.
     pub const fn is_merged(&self) -> bool {
         self.merged

@@ -2,6 +2,8 @@
 
 use domain::{AuthenticatedClient, FamilyEnd, PresentedToken, Session, StoredRefresh, Write};
 
+use crate::jwt_access;
+
 /// What revoking an access token changes; nothing when it is not the caller's.
 pub fn access(
     caller: &AuthenticatedClient,
@@ -20,6 +22,16 @@ pub fn access(
         writes.insert(0, Write::EndFamily { family, end: FamilyEnd::Revoked });
     }
     writes
+}
+
+/// What revoking a JWT access token changes; nothing when it is not the caller's. Whether it still stands does not
+/// matter: denying twice is denying once.
+pub fn jwt(caller: &AuthenticatedClient, read: &jwt_access::Read) -> Vec<Write> {
+    if *read.client_id() != caller.client().client_id {
+        return Vec::new();
+    }
+    let family = read.family().map(|family| Write::EndFamily { family: *family, end: FamilyEnd::Revoked });
+    family.into_iter().chain([Write::Remember(read.denial())]).collect()
 }
 
 /// What revoking a refresh token changes; nothing when it is not the caller's.

@@ -6,21 +6,36 @@ use domain::{
 };
 use serde_json::Value;
 
-use crate::issue::subject;
+use crate::{issue::subject, sender::is_for_issuer};
 
 /// Checks that a presented token opens userinfo.
 ///
 /// # Errors
-/// `invalid_token` for one that is unknown, dead, or whose user is gone or disabled; `insufficient_scope` for a
+/// `invalid_token` for one that is unknown, dead, or meant for another resource (RFC 8707 §2); `insufficient_scope` for a
 /// machine's token and one without `openid` (OpenID Connect Core §5.3.1, RFC 6750 §3.1).
 pub fn authorize<'a>(
     presented: Option<&PresentedToken>,
     session: Option<&'a Session>,
+    issuer: &Issuer,
     env: &Env<'_>,
 ) -> Result<&'a Session, Refusal> {
     let presented = presented.ok_or(INVALID)?;
-    let live = |session: &&Session| session.digest.matches(&presented.digest) && session.is_live(env.now);
-    let session = session.filter(live).ok_or(INVALID)?;
+    let session = session.filter(|session| session.digest.matches(&presented.digest)).ok_or(INVALID)?;
+    authorize_session(session, issuer, env)
+}
+
+/// The same for a token that is known to be of `session`: a JWT that still stands.
+///
+/// # Errors
+/// As [`authorize`].
+pub fn authorize_session<'a>(
+    session: &'a Session,
+    issuer: &Issuer,
+    env: &Env<'_>,
+) -> Result<&'a Session, Refusal> {
+    if !session.is_live(env.now) || !is_for_issuer(session, issuer) {
+        return Err(INVALID);
+    }
     if session.subject.is_none() || !session.scopes.contains("openid") {
         return Err(INSUFFICIENT);
     }
@@ -110,11 +125,9 @@ pub fn signed(mut claims: Claims, client: &Client, issuer: &Issuer) -> Claims {
 }
 
 /// `invalid_token` (RFC 6750 §3.1).
-pub const INVALID: Refusal = Refusal::new(
-    OAuthErrorCode::InvalidToken,
-    "invalid_token",
-    "The access token is unknown, expired or revoked",
-);
+pub const INVALID: Refusal = Refusal::new(OAuthErrorCode::InvalidToken, "invalid_token", INVALID_TOKEN);
+
+pub(crate) const INVALID_TOKEN: &str = "The access token is unknown, expired or revoked";
 
 const INSUFFICIENT: Refusal = Refusal::new(
     OAuthErrorCode::InsufficientScope,

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use domain::port::{KeyedDigest, PasswordHash, SecretHasher};
 use domain::{
-    AuthMethod, AuthenticationPolicy, Authenticator, AuthenticatorStatus, ChannelCode, Client, ClientId,
-    ClientSecrets, Env, GrantType, PasswordCredential, Permission, PolicyCode, Scopes, Secret, SigningAlg,
-    SourceAddr, Statistics, SubjectId, TenantId, Timestamp, Ttl, User, UserId, UserStatus, machine_secret,
+    AccessTokenFormat, AuthMethod, AuthenticationPolicy, Authenticator, AuthenticatorStatus, ChannelCode,
+    Client, ClientId, ClientSecrets, Env, GrantType, PasswordCredential, Permission, PolicyCode, Scopes,
+    Secret, SigningAlg, SourceAddr, Statistics, SubjectId, TenantId, Timestamp, Ttl, User, UserId,
+    UserStatus, machine_secret,
 };
 use sha2::{Digest, Sha256};
 
@@ -63,6 +64,11 @@ pub fn a_client(id: &str) -> ClientBuilder {
             consent_prompt: false,
             keys: None,
             auth_signing_algs: BTreeSet::new(),
+            dpop_bound_access_tokens: false,
+            dpop_nonce_required: false,
+            tls_client_certificate_bound_access_tokens: false,
+            access_token_format: AccessTokenFormat::Opaque,
+            certificate_name: None,
             attributes: BTreeMap::new(),
         },
     }

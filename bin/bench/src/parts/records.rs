@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::port::SecretHasher as _;
 use domain::{
-    AdminWrite, AuditEvent, AuditKind, AuditOutcome, AuthMethod, AuthenticationPolicy, Authenticator,
-    AuthenticatorStatus, Client, ClientId, ClientSecrets, Env, GrantSubject, Locator, Minted, Origin,
-    PasswordCredential, PolicyCode, ProfileName, RefreshFamily, RefreshToken, RequestId, Scopes, Secret,
-    Session, SessionLimits, SigningAlg, SourceAddr, Statistics, SubjectId, TenantId, TenantName,
+    AccessTokenFormat, AdminWrite, AuditEvent, AuditKind, AuditOutcome, AuthMethod, AuthenticationPolicy,
+    Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets, Env, GrantSubject, Locator, Minted,
+    Origin, PasswordCredential, PolicyCode, ProfileName, RefreshFamily, RefreshToken, RequestId, Scopes,
+    Secret, Session, SessionLimits, SigningAlg, SourceAddr, Statistics, SubjectId, TenantId, TenantName,
     TenantSettings, Timestamp, TokenKind, Ttl, User, UserId, UserStatus, Write, encoding, token_text,
 };
 use jose::{Argon2Hasher, Argon2Params, OsEntropy};
@@ -200,6 +200,11 @@ impl Records {
             consent_prompt: false,
             keys: None,
             auth_signing_algs: BTreeSet::new(),
+            dpop_bound_access_tokens: false,
+            dpop_nonce_required: false,
+            tls_client_certificate_bound_access_tokens: false,
+            access_token_format: AccessTokenFormat::Opaque,
+            certificate_name: None,
             attributes: BTreeMap::new(),
         }
     }

@@ -15,8 +15,15 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
     let setup = Setup::open(&config)?;
     let bound = Bound::bind(&config)?;
     let addresses = [bound.public_address, bound.management_address];
-    let started =
-        move || addresses.iter().for_each(|address| output::line(&format!("listening on http://{address}")));
+    let tls = bound.tls_addresses.clone();
+    let started = move || {
+        for address in addresses {
+            output::line(&format!("listening on http://{address}"));
+        }
+        for address in tls {
+            output::line(&format!("listening on https://{address}"));
+        }
+    };
     actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
     Ok(())
 }

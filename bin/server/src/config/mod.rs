@@ -11,6 +11,7 @@ mod outbound;
 mod security;
 mod server;
 mod source;
+mod tls;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ pub use management::ManagementSection;
 pub use outbound::OutboundSection;
 pub use security::{Argon2Section, SecuritySection};
 pub use server::ServerSection;
+pub use tls::{AskFor, TlsSection};
 
 /// The configuration as written. Secrets are text here and hidden by [`RawConfig::redacted`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub use server::ServerSection;
 pub struct RawConfig {
     /// `[server]`
     pub server: ServerSection,
+    /// `[[tls]]`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tls: Vec<TlsSection>,
     /// `[management]`
     pub management: ManagementSection,
     /// `[database]`
@@ -129,6 +134,7 @@ impl Config {
     /// [`ConfigError::Value`] for the first that is wrong.
     pub fn check(raw: RawConfig) -> Result<Self, ConfigError> {
         let public_url = raw.server.check()?;
+        raw.tls.iter().try_for_each(TlsSection::check)?;
         raw.management.check()?;
         raw.database.check()?;
         raw.security.check()?;

@@ -15,6 +15,9 @@ pub struct ServerSection {
     /// What the world calls this server: scheme, host and port, without a path. Issuers begin with it. Required by `serve`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
+    /// What the world calls the listener that asks for certificates, like `public_url`: discovery names it (RFC 8705 §5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls_url: Option<String>,
     /// Worker threads; 0: one per core.
     pub workers: usize,
     /// Most bytes of a request body.
@@ -42,6 +45,7 @@ impl Default for ServerSection {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             public_url: None,
+            mtls_url: None,
             workers: 0,
             body_limit: 64 * 1024,
             request_timeout: 5,
@@ -88,7 +92,13 @@ impl ServerSection {
         if !(0..=86_400).contains(&self.clock_patience) {
             return Err(ConfigError::value("server.clock_patience", "must be between 0 and 86400 seconds"));
         }
-        self.public_url.as_deref().map(public_url).transpose()
+        if let Some(text) = &self.mtls_url
+            && (!text.starts_with("https://") || base_url("server.mtls_url", text).is_err())
+        {
+            let problem = "must be https://, host and port only, such as https://mtls.id.example";
+            return Err(ConfigError::value("server.mtls_url", problem));
+        }
+        self.public_url.as_deref().map(|text| base_url("server.public_url", text)).transpose()
     }
 }
 
@@ -97,9 +107,8 @@ pub(super) fn listen_address(key: &'static str, text: &str) -> Result<SocketAddr
     text.parse().map_err(|error| ConfigError::value(key, format!("{text:?} is not ADDRESS:PORT ({error})")))
 }
 
-fn public_url(text: &str) -> Result<String, ConfigError> {
-    const KEY: &str = "server.public_url";
-    let url = url::Url::parse(text).map_err(|error| ConfigError::value(KEY, format!("{text:?}: {error}")))?;
+fn base_url(key: &'static str, text: &str) -> Result<String, ConfigError> {
+    let url = url::Url::parse(text).map_err(|error| ConfigError::value(key, format!("{text:?}: {error}")))?;
     let loopback = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
@@ -107,13 +116,13 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
         None => false,
     };
     if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-        return Err(ConfigError::value(KEY, "must begin with https:// (http:// only on loopback)"));
+        return Err(ConfigError::value(key, "must begin with https:// (http:// only on loopback)"));
     }
     let bare =
         url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     if !bare {
         return Err(ConfigError::value(
-            KEY,
+            key,
             "must be scheme, host and port only, such as https://id.example",
         ));
     }

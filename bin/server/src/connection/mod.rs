@@ -12,13 +12,17 @@ mod worker;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    sync::Arc,
     task::{Context, Waker},
 };
 
 use actix_web::{HttpRequest, dev::ServiceRequest, http::header};
+use domain::PeerCertificate;
 
-pub use stream::Watched;
+pub use stream::{Underlying, Watched};
 pub use worker::{Bounds, Worker};
+
+use crate::tls::{Handshake, NameRule};
 
 /// Requests of one connection that are begun within a beat before others have a turn.
 const TURN: u32 = 8;
@@ -38,6 +42,8 @@ enum Phase {
 #[derive(Debug)]
 pub struct State {
     worker: Rc<Worker>,
+    /// What was said in a TLS handshake.
+    handshake: Handshake,
     requests: Cell<u32>,
     /// The beat at which a request last began, and how many did in it.
     begun: Cell<(u64, u32)>,
@@ -57,8 +63,9 @@ pub struct State {
 }
 
 impl State {
-    fn new(worker: Rc<Worker>) -> Self {
+    fn new(worker: Rc<Worker>, handshake: Handshake) -> Self {
         Self {
+            handshake,
             requests: Cell::new(0),
             begun: Cell::new((0, 0)),
             body: Cell::new(false),
@@ -149,6 +156,28 @@ impl Request {
     pub fn worker(&self) -> &Worker {
         &self.0.worker
     }
+}
+
+/// The certificate that the peer of a request's connection showed.
+pub fn certificate(request: &HttpRequest) -> Option<Arc<PeerCertificate>> {
+    request.conn_data::<Rc<State>>()?.handshake.certificate.clone()
+}
+
+/// Whether a request is for a host name that its connection may not be used for (RFC 9110 §7.4): a browser that is not
+/// to be asked for a certificate on one name must not come by it on a connection of another.
+pub fn is_misdirected(request: &ServiceRequest) -> bool {
+    let Some(state) = request.conn_data::<Rc<State>>() else { return false };
+    if state.handshake.names == NameRule::Any {
+        return false;
+    }
+    let host = request.uri().host();
+    let header = || request.headers().get(header::HOST)?.to_str().ok();
+    !state.handshake.names.allows(host.or_else(|| header().map(without_port)).unwrap_or_default())
+}
+
+fn without_port(authority: &str) -> &str {
+    let port = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    port.map_or(authority, |(host, _)| host)
 }
 
 /// Notes that the body of a request has been read to its end.

@@ -9,23 +9,44 @@ use std::{
 
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_openssl::SslStream;
 
 use super::{State, Worker};
+use crate::tls::Handshake;
 
 /// Bytes that the dispatcher gets at once: it parses all it has.
 const AT_ONCE: usize = 8 * 1024;
 
-/// A connection of the public listener.
+/// What a watched connection lies on.
+pub trait Underlying: AsyncRead + AsyncWrite + Unpin {
+    /// Whether there is something to read, or may be. `false`: the task is woken when something comes.
+    fn has_more(&self, context: &mut Context<'_>) -> bool;
+}
+
+impl Underlying for TcpStream {
+    fn has_more(&self, context: &mut Context<'_>) -> bool {
+        self.poll_read_ready(context).is_ready()
+    }
+}
+
+impl Underlying for SslStream<TcpStream> {
+    fn has_more(&self, _context: &mut Context<'_>) -> bool {
+        // What came may be here already, or make no record yet: only reading tells.
+        true
+    }
+}
+
+/// A connection of a public listener.
 #[derive(Debug)]
-pub struct Watched {
-    io: TcpStream,
+pub struct Watched<Io> {
+    io: Io,
     state: Rc<State>,
 }
 
-impl Watched {
-    /// Puts a connection under a worker's watch.
-    pub fn new(io: TcpStream, worker: &Rc<Worker>) -> Self {
-        let state = Rc::new(State::new(Rc::clone(worker)));
+impl<Io> Watched<Io> {
+    /// Puts a connection under a worker's watch, with what its TLS handshake said.
+    pub fn new(io: Io, handshake: Handshake, worker: &Rc<Worker>) -> Self {
+        let state = Rc::new(State::new(Rc::clone(worker), handshake));
         worker.watch(&state);
         Self { io, state }
     }
@@ -40,7 +61,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl<Io: Underlying> AsyncRead for Watched<Io> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -56,7 +77,7 @@ impl AsyncRead for Watched {
         if !self.state.may_read() {
             self.state.read.set(0);
             self.state.wake_later(context);
-            self.state.withheld.set(self.io.poll_read_ready(context).is_ready());
+            self.state.withheld.set(self.io.has_more(context));
             return Poll::Pending;
         }
         let before = buffer.filled().len();
@@ -71,7 +92,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<Io: Underlying> AsyncWrite for Watched<Io> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

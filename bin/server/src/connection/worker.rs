@@ -35,6 +35,10 @@ pub struct Bounds {
     pub wait: Duration,
 }
 
+thread_local! {
+    static PRESENT: RefCell<Weak<Worker>> = const { RefCell::new(Weak::new()) };
+}
+
 /// A worker thread.
 #[derive(Debug)]
 pub struct Worker {
@@ -46,8 +50,19 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// The worker of this thread, with its heart beating for as long as the thread's runtime lives.
-    pub fn start(bounds: Bounds) -> Rc<Self> {
+    /// The worker of this thread, which all its listeners share.
+    pub fn of_this_thread(bounds: Bounds) -> Rc<Self> {
+        PRESENT.with_borrow_mut(|present| {
+            present.upgrade().unwrap_or_else(|| {
+                let worker = Self::start(bounds);
+                *present = Rc::downgrade(&worker);
+                worker
+            })
+        })
+    }
+
+    /// Its heart beats for as long as the thread's runtime lives.
+    fn start(bounds: Bounds) -> Rc<Self> {
         let worker = Rc::new(Self {
             bounds,
             beat: Cell::new(0),

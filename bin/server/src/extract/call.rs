@@ -4,15 +4,15 @@ use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
 use actix_web::{HttpRequest, http::header};
 use domain::{
-    Applied, Client, Env, Fault, Origin, SourceAddr, Timestamp, WireProfile, WriteBatch,
+    Applied, Client, Env, Fault, Origin, PeerCertificate, SourceAddr, Timestamp, WireProfile, WriteBatch,
     port::RememberedLookup as _,
 };
 use ipnet::IpNet;
 use oidc_core::Params;
 use storage::TenantStore;
 
-use super::uses::Uses;
-use crate::{app::App, facts::TenantFacts, flow::ROUNDS, lane, respond::Stop};
+use super::{params, uses::Uses};
+use crate::{app::App, connection, facts::TenantFacts, flow::ROUNDS, lane, respond::Stop};
 
 /// What the log and the metrics say of a request besides its outcome.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Told {
     pub reads: u32,
     /// Rows written.
     pub rows: u32,
+    /// The `DPoP-Nonce` to answer with (RFC 9449 §8).
+    pub dpop_nonce: Option<String>,
 }
 
 /// A request to an endpoint of a tenant.
@@ -39,8 +41,14 @@ pub struct Call {
     pub origin: Origin,
     /// The caller's address.
     pub source: SourceAddr,
+    /// The certificate whose key the caller has proved to hold, if it showed one. Its chain has not been judged.
+    pub certificate: Option<Arc<PeerCertificate>>,
+    /// Whether the request says that the certificate is to prove its client (seed 001).
+    pub by_certificate: bool,
     /// The values of all `Authorization` headers.
     pub authorization: Vec<Vec<u8>>,
+    /// What a DPoP proof must fit, where there is one.
+    pub dpop: Option<Box<DpopHeaders>>,
     /// The `Accept` header.
     pub accept: Option<String>,
     /// The parameters.
@@ -172,6 +180,42 @@ pub fn nearest(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> SourceAdd
         source = hop.to_canonical();
     }
     SourceAddr::new(source)
+}
+
+/// Whether the query says `_tlsclientauth=1` (seed 001), under every profile.
+pub fn by_certificate(http: &HttpRequest) -> bool {
+    http.query_string().split('&').any(|pair| pair == params::BY_CERTIFICATE)
+}
+
+/// The certificate of the request's connection.
+pub fn certificate(http: &HttpRequest) -> Option<Arc<PeerCertificate>> {
+    connection::certificate(http)
+}
+
+/// What came in `DPoP` headers, and what a proof in it must be for.
+pub struct DpopHeaders {
+    /// The values of all of them.
+    pub values: Vec<Vec<u8>>,
+    /// The request's method.
+    pub method: String,
+    /// Its path.
+    path: String,
+}
+
+impl DpopHeaders {
+    /// The URLs by which a client may have addressed the request, as the world knows this server: what `Host` says is
+    /// the caller's own word.
+    pub fn urls(&self, app: &App) -> Vec<String> {
+        vec![format!("{}{}", app.public_url.trim_end_matches('/'), self.path)]
+    }
+}
+
+/// What came in `DPoP` headers; `None` where there are none.
+pub fn dpop(http: &HttpRequest) -> Option<Box<DpopHeaders>> {
+    let values: Vec<_> = http.headers().get_all("dpop").map(|value| value.as_bytes().to_vec()).collect();
+    let (method, path) = (http.method().as_str(), http.path());
+    (!values.is_empty())
+        .then(|| Box::new(DpopHeaders { values, method: method.to_owned(), path: path.to_owned() }))
 }
 
 /// The values of all `Authorization` headers.

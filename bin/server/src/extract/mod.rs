@@ -6,4 +6,4 @@ pub mod params;
 pub mod request_id;
 pub mod uses;
 
-pub use call::Call;
+pub use call::{Call, DpopHeaders};

@@ -29,6 +29,10 @@ const NOT_IN_QUERY: [&str; 10] = [
     "id_token_hint",
 ];
 
+/// What the query says when the connection's certificate is to prove the client (seed 001): a word about the connection,
+/// no parameter.
+pub const BY_CERTIFICATE: &str = "_tlsclientauth=1";
+
 /// Reads the parameters as the profile says.
 ///
 /// # Errors
@@ -58,6 +62,7 @@ fn form_only(sources: Sources<'_>) -> Result<Params, Refusal> {
 
 fn merged(sources: Sources<'_>) -> Result<Params, Refusal> {
     let mut pairs = form(sources.query.as_bytes())?;
+    pairs.retain(|(name, _)| name != "_tlsclientauth");
     let body = sources.body.trim_ascii();
     let json = body.first() == Some(&b'{');
     let elsewhere = json || !pairs.is_empty();

@@ -1,7 +1,7 @@
 //! `X-Correlation-ID` (DECISIONS 4.4).
 
 use actix_web::{
-    Error, HttpMessage as _, HttpRequest,
+    Error, HttpMessage as _, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -56,7 +56,9 @@ pub async fn middleware(
         admission::let_others().await;
     }
     let late = connection.as_ref().is_some_and(|connection| connection.worker().is_late());
-    let mut response = if late {
+    let mut response = if connection::is_misdirected(&request) {
+        request.into_response(misdirected())
+    } else if late {
         admission::refuse(request, "late").await
     } else {
         next.call(request).await?.map_into_boxed_body()
@@ -67,6 +69,12 @@ pub async fn middleware(
     }
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+/// 421 (RFC 9110 §15.5.20): the caller tries again on a connection of its own for that name.
+fn misdirected() -> HttpResponse {
+    let description = "This connection is for another host name";
+    respond::plain_error(StatusCode::MISDIRECTED_REQUEST, "invalid_request", description)
 }
 
 /// The request's name, as the middleware gave it.

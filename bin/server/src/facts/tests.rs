@@ -5,9 +5,11 @@ use crate::tenant_file::tests::support::{Installation, tenant_name};
 
 const BOTH: &str = "name = 't'\nprofile = 'openid'\n[settings]\nsigning_algs = ['ES256', 'EdDSA']";
 
+const BASES: Bases<'static> = Bases { public: "https://id.example", mtls: None, sees_certificates: false };
+
 fn facts(installation: &Installation) -> TenantFacts {
     let (database, master) = (&installation.setup.database, &installation.setup.master);
-    TenantFacts::load(database, master, "https://id.example", &tenant_name("t")).unwrap().unwrap()
+    TenantFacts::load(database, master, &BASES, &tenant_name("t")).unwrap().unwrap()
 }
 
 fn listed(facts: &TenantFacts, now: Timestamp) -> serde_json::Value {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use client_auth::{AuthStep, Facts, Inputs, Presented, Scheme};
 use domain::{
-    Applied, AuthenticatedClient, ClientId, Detail, Fault, OAuthErrorCode, PresentedToken, Refusal, Secret,
-    SourceFailures, WriteBatch,
+    Applied, AuthenticatedClient, ChainProblem, ClientId, Detail, Fault, OAuthErrorCode, PresentedToken,
+    Refusal, Secret, SourceFailures, WriteBatch,
     port::{SessionLookup as _, SourceFailureLookup as _, StoredClient},
 };
 
@@ -30,6 +30,8 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
         client_secret: call.params.present("client_secret"),
         client_assertion: call.params.present("client_assertion"),
         client_assertion_type: call.params.present("client_assertion_type"),
+        certificate: call.certificate.as_ref(),
+        by_certificate: call.by_certificate,
         url_decoded_basic: true,
     };
     let scheme = client_auth::scheme_tried(&inputs);
@@ -47,7 +49,9 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
             call.client(assertion.client_id().as_str());
             assertion::judge(call, &presented, assertion).await?
         }
-        Presented::Secret { client_id, .. } | Presented::Public { client_id } => {
+        Presented::Secret { client_id, .. }
+        | Presented::Public { client_id }
+        | Presented::Certificate { client_id, .. } => {
             call.client(client_id.as_str());
             quick(call, &presented, client_id).await?
         }
@@ -130,10 +134,21 @@ fn begin(
     stored: Option<&StoredClient>,
     failures: Option<SourceFailures>,
 ) -> Result<AuthStep, Fault> {
-    client_auth::begin(presented, &facts(call, stored, failures), call.app.master.as_ref(), &call.env())
+    let facts = Facts { chain: chain(call, presented, stored), ..facts(call, stored, failures) };
+    client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())
 }
 
-/// A generated secret, or none at all: no slow hash.
+/// What the tenant's truststore says of the certificate, where that matters.
+fn chain(
+    call: &Call,
+    presented: &Presented,
+    stored: Option<&StoredClient>,
+) -> Option<Result<(), ChainProblem>> {
+    let certificate = call.certificate.as_ref().filter(|_| client_auth::needs_chain(presented, stored))?;
+    Some(call.app.chains.judge(&call.facts, certificate, call.now))
+}
+
+/// A generated secret, a certificate, or none at all: no slow hash.
 async fn quick(call: &Call, presented: &Presented, id: &ClientId) -> Result<AuthStep, Fault> {
     let stored = client(call, id).await?;
     let step = begin(call, presented, stored.as_deref(), None)?;
@@ -155,6 +170,7 @@ pub(super) fn facts<'a>(
         stored,
         policy,
         failures,
+        chain: None,
         source: call.source,
         origin: &call.origin,
         audiences: &[],

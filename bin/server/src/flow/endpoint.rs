@@ -83,7 +83,9 @@ where
             let call = Rc::new(call);
             let result = in_time(app, handled(Rc::clone(&call), handle)).await;
             tell(route, &call, &result);
-            respond::answer(result, name.as_str())
+            let mut response = respond::answer(result, name.as_str());
+            respond::tell_nonce(call.told.borrow_mut().dpop_nonce.take(), &mut response);
+            response
         }
         Err(unread) => {
             let (outcome, reason) = unread.told();
@@ -204,7 +206,10 @@ async fn read(
         now: app.clock.now(),
         origin: Origin { source: Some(source), request_id: id },
         source,
+        certificate: call::certificate(http),
+        by_certificate: call::by_certificate(http),
         authorization: call::authorization(http),
+        dpop: call::dpop(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,
         endpoint,

@@ -1,11 +1,13 @@
 //! Use cases that need more than one lookup: look up, decide, commit, and again on a conflict.
 
+pub mod access_token;
 mod assertion;
 pub mod client;
 pub mod comparison;
 pub mod endpoint;
 pub mod password;
 pub mod refresh;
+pub mod sender;
 
 /// How often a decision is made again after a conflict before the caller hears 503. Parallel guesses at one
 /// password conflict with each other; ten rounds let as many through in turn.

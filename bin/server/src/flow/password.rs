@@ -11,7 +11,7 @@ use oidc_core::{
     token::{Issuing, TokenRequest},
 };
 
-use super::{ROUNDS, client, comparison::Comparison};
+use super::{ROUNDS, client, comparison::Comparison, sender};
 use crate::{bucket::BucketKey, extract::Call, respond::Stop};
 
 /// A password request as it goes through.
@@ -63,6 +63,7 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
         if batch.is_empty() || call.commit(batch).await? == Applied::Committed {
             return result.map_err(Stop::from);
         }
+        sender::unused(call, grant.issuing.sender.spent()).await?;
     }
     Err(Fault::Contended(ROUNDS).into())
 }

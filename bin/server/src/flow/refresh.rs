@@ -10,7 +10,7 @@ use oidc_core::{
     token::{Issuing, Outcome, TokenRequest, embed},
 };
 
-use super::ROUNDS;
+use super::{ROUNDS, sender};
 use crate::{extract::Call, respond::Stop};
 
 /// Answers a refresh request.
@@ -30,7 +30,12 @@ pub async fn answer(
         let (stored, user) = lookup(call, presented).await?;
         let policy = stored.as_ref().and_then(|stored| stored.family.policy.as_ref());
         let policy = policy.and_then(|code| call.facts.policies.get(code));
-        let facts = refresh_token::Facts { stored: stored.as_ref(), user: user.as_ref(), policy };
+        let facts = refresh_token::Facts {
+            stored: stored.as_ref(),
+            user: user.as_ref(),
+            policy,
+            sender: &issuing.sender,
+        };
         let profile = &issuing.policy.profile;
         let decision = refresh_token::resolve(client, request, &presented, facts, profile, &call.env())?;
         let stored = stored.ok_or(Fault::Invariant("a decision about no token"))?;
@@ -41,6 +46,7 @@ pub async fn answer(
                 Outcome::Refused(refusal) => Err(refusal.into()),
             };
         }
+        sender::unused(call, issuing.sender.spent()).await?;
     }
     Err(Fault::Contended(ROUNDS).into())
 }

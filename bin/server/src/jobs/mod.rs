@@ -1,5 +1,6 @@
 //! What runs by itself while the server serves.
 
+pub mod certificates;
 mod clock;
 mod database;
 mod expiry;

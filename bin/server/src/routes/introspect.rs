@@ -9,7 +9,7 @@ use oidc_core::introspect::{self, Decision, Target};
 
 use crate::{
     extract::{Call, accept},
-    flow::{client, endpoint},
+    flow::{access_token, client, endpoint},
     respond::{Reply, Stop},
 };
 
@@ -41,6 +41,14 @@ async fn decide(call: &Call, caller: &AuthenticatedClient) -> Result<Decision, S
     Ok(match introspect::target(&call.params, &profile)? {
         _ if caller.is_public() => Decision::inactive(),
         Target::Nothing => Decision::inactive(),
+        Target::Jwt(text) => match access_token::read(call, text) {
+            None => Decision::inactive(),
+            Some(read) => {
+                let standing = access_token::standing(call, read).await?;
+                let session = standing.as_ref().map(|(session, _)| session);
+                introspect::jwt(caller, session, issuer, &profile, &call.env())
+            }
+        },
         Target::Access(token) => {
             let session = call.read(1, move |store| store.session(&token.locator)).await?;
             introspect::access(caller, &token, session.as_ref(), issuer, &profile, &call.env())

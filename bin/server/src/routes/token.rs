@@ -1,7 +1,10 @@
 //! `POST …/token` (RFC 6749 §3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use domain::{Applied, AuthenticatedClient, ClientId, Detail, Fault, OAuthErrorCode, Refusal, WireProfile};
+use domain::{
+    AccessTokenFormat, Applied, AuthenticatedClient, ClientId, Detail, Fault, OAuthErrorCode, Refusal,
+    WireProfile, port::Signer,
+};
 use oidc_core::{
     grant::{client_credentials, refresh_token},
     issue::Policy,
@@ -10,7 +13,7 @@ use oidc_core::{
 
 use crate::{
     extract::Call,
-    flow::{ROUNDS, client, endpoint, password, refresh},
+    flow::{ROUNDS, client, endpoint, password, refresh, sender},
     respond::{Reply, Stop},
 };
 
@@ -59,8 +62,16 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
             Some(facts.signer(alg, call.now)?)
         }
     };
-    let issuing =
-        Issuing { policy, signer, sealer: call.app.sealer(), origin: &call.origin, env: call.env() };
+    let issuing = Issuing {
+        policy,
+        signer,
+        access_signer: access_signer(call, &client)?,
+        settings: &facts.tenant.settings,
+        sender: sender::at_token(call, client.client())?,
+        sealer: call.app.sealer(),
+        origin: &call.origin,
+        env: call.env(),
+    };
     match &request.grant {
         GrantRequest::ClientCredentials => machine(call, &client, &request, &issuing).await,
         GrantRequest::RefreshToken { refresh_token } => {
@@ -78,6 +89,13 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
             password::answer(call, grant).await
         }
     }
+}
+
+/// The key for access tokens, where they may be JWTs.
+fn access_signer<'a>(call: &'a Call, client: &AuthenticatedClient) -> Result<Option<&'a dyn Signer>, Fault> {
+    let never = client.client().access_token_format == AccessTokenFormat::Opaque
+        && call.facts.tenant.settings.resources.is_empty();
+    if never { Ok(None) } else { call.facts.access_signer(call.now).map(Some) }
 }
 
 /// The client that the refresh token names, when nothing else does and the client's profile allows it.
@@ -124,6 +142,7 @@ async fn machine(
         if call.commit(issued.batch).await? == Applied::Committed {
             return Ok(issued.answer);
         }
+        sender::unused(call, issuing.sender.spent()).await?;
     }
     Err(Fault::Contended(ROUNDS).into())
 }

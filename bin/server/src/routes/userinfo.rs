@@ -3,15 +3,18 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use client_auth::Scheme;
 use domain::{
-    OAuthErrorCode, PresentedToken, Refusal, ResponseSigning, TokenKind, Write,
+    OAuthErrorCode, Refusal, ResponseSigning, Session, TokenKind, User, Write,
     port::{SessionLookup as _, UserLookup as _},
     token_text,
 };
-use oidc_core::userinfo;
+use oidc_core::{
+    sender::{self, Presentation},
+    userinfo,
+};
 
 use crate::{
     extract::Call,
-    flow::{client, endpoint},
+    flow::{self, access_token, client, endpoint},
     respond::{Reply, Stop},
 };
 
@@ -19,31 +22,39 @@ use crate::{
 pub async fn answer(http: HttpRequest, payload: web::Payload) -> HttpResponse {
     endpoint::serve("userinfo", http, payload, |call| async move {
         claims(&call).await.map_err(|stop| match stop {
-            Stop::Refused(refusal, _) => Stop::Refused(refusal, Scheme::Bearer),
+            Stop::Refused(refusal, _) => {
+                let scheme = scheme(&call, &refusal);
+                Stop::Refused(refusal, scheme)
+            }
             fault @ Stop::Fault(_) => fault,
         })
     })
     .await
 }
 
+/// The scheme of the challenge: the one that was tried, or would have been right.
+fn scheme(call: &Call, refusal: &Refusal) -> Scheme {
+    let tried = call.dpop.is_some() || token(call).is_ok_and(|token| token.0 == Presentation::Dpop);
+    if tried || refusal.reason == sender::BOUND_AS_BEARER.reason { Scheme::Dpop } else { Scheme::Bearer }
+}
+
 async fn claims(call: &Call) -> Result<Reply, Stop> {
-    let presented = bearer(call)?;
-    let (session, user) = call
-        .read(2, move |store| {
-            let session = presented.map(|token| store.session(&token.locator)).transpose()?.flatten();
-            let subject = session.as_ref().and_then(|session| session.subject.as_ref());
-            let user = subject.map(|subject| store.user(subject.user_id)).transpose()?.flatten();
-            Ok((session, user))
-        })
-        .await?;
-    let session = userinfo::authorize(presented.as_ref(), session.as_ref(), &call.env())?;
+    let (presentation, text) = token(call)?;
+    let (session, user) = session(call, text.ok_or(userinfo::INVALID)?).await?;
     call.client(session.client_id.as_str());
     let stored = client::client(call, &session.client_id).await?.filter(|stored| stored.client.enabled);
     let stored = stored.ok_or(userinfo::INVALID)?;
+    let token = (presentation, text.unwrap_or_default());
+    let spent = flow::sender::at_resource(call, (&session, &stored.client), token)?;
     let profile = call.profile(&stored.client);
-    let claims = userinfo::claims(session, user.as_ref(), &profile)?;
-    if session.needs_touch(call.now) {
-        call.touch(Write::TouchSession { locator: session.locator, at: call.now }).await;
+    let claims = userinfo::claims(&session, user.as_ref(), &profile)?;
+    let touch = session
+        .needs_touch(call.now)
+        .then_some(Write::TouchSession { locator: session.locator, at: call.now });
+    match (spent, touch) {
+        (Some(spent), touch) => flow::sender::use_up(call, spent, touch).await?,
+        (None, Some(touch)) => call.touch(touch).await,
+        (None, None) => {}
     }
     match userinfo::form(&stored.client, &profile) {
         ResponseSigning::Json => Ok(Reply::Json(claims)),
@@ -55,23 +66,53 @@ async fn claims(call: &Call) -> Result<Reply, Stop> {
     }
 }
 
-/// The token: in the header, or as `access_token` in the body (RFC 6750 §2), never both.
-fn bearer(call: &Call) -> Result<Option<PresentedToken>, Refusal> {
+/// The session that a token opens userinfo for, with its user.
+async fn session(call: &Call, text: &str) -> Result<(Session, Option<User>), Stop> {
+    let issuer = &call.facts.issuer;
+    if let Some(read) = access_token::read(call, text) {
+        let (session, user) = access_token::standing(call, read).await?.ok_or(userinfo::INVALID)?;
+        userinfo::authorize_session(&session, issuer, &call.env())?;
+        return Ok((session, user));
+    }
+    let presented = token_text::parse(TokenKind::Access, text).ok_or(userinfo::INVALID)?;
+    let (session, user) = call
+        .read(2, move |store| {
+            let session = store.session(&presented.locator)?;
+            let subject = session.as_ref().and_then(|session| session.subject.as_ref());
+            let user = subject.map(|subject| store.user(subject.user_id)).transpose()?.flatten();
+            Ok((session, user))
+        })
+        .await?;
+    userinfo::authorize(Some(&presented), session.as_ref(), issuer, &call.env())?;
+    session.map(|session| (session, user)).ok_or_else(|| userinfo::INVALID.into())
+}
+
+/// The token: in the header, or as `access_token` in the body (RFC 6750 §2), never both. A token that is bound to a key
+/// comes in the header only, with a scheme of its own (RFC 9449 §7.1).
+fn token(call: &Call) -> Result<(Presentation, Option<&str>), Refusal> {
     let header = match call.authorization.as_slice() {
         [] => None,
         [value] => {
-            let text = std::str::from_utf8(value).ok().and_then(|text| text.split_once(' '));
-            let token = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-            Some(token.ok_or(userinfo::INVALID)?.1.trim())
+            let (scheme, token) = std::str::from_utf8(value)
+                .ok()
+                .and_then(|text| text.split_once(' '))
+                .ok_or(userinfo::INVALID)?;
+            let presentation = if scheme.eq_ignore_ascii_case("bearer") {
+                Presentation::Bearer
+            } else if scheme.eq_ignore_ascii_case("dpop") {
+                Presentation::Dpop
+            } else {
+                return Err(userinfo::INVALID);
+            };
+            Some((presentation, token.trim()))
         }
         _ => return Err(TWICE),
     };
-    let text = match (header, call.params.value("access_token")) {
-        (Some(_), Some(_)) => return Err(TWICE),
-        (Some(text), None) | (None, Some(text)) => text,
-        (None, None) => return Ok(None),
-    };
-    Ok(token_text::parse(TokenKind::Access, text))
+    match (header, call.params.value("access_token")) {
+        (Some(_), Some(_)) => Err(TWICE),
+        (Some((presentation, text)), None) => Ok((presentation, Some(text))),
+        (None, parameter) => Ok((Presentation::Bearer, parameter)),
+    }
 }
 
 const TWICE: Refusal = Refusal::new(

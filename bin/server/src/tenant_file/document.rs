@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{AuthMethod, GrantType, ProfileName, ResponseSigning, Secret, SigningAlg, TenantName};
+use domain::{
+    AccessTokenFormat, AuthMethod, GrantType, ProfileName, ResponseSigning, Secret, SigningAlg, TenantName,
+};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -52,6 +54,14 @@ pub(super) struct SettingsDoc {
     pub(super) key_verify_days: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fetch_private: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dpop_nonce_required: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resources: Option<BTreeMap<String, AccessTokenFormat>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls_truststore: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) mtls_truststore_file: Option<String>,
 }
 
 /// `[[policies]]`: the attributes of [`domain::AuthenticationPolicy`] under the same names, all optional but `code`.
@@ -182,6 +192,24 @@ pub(super) struct ClientDoc {
     pub(super) hid_refresh_token_validity: Option<i64>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) hid_client_consentprompt: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) dpop_bound_access_tokens: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) dpop_nonce_required: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) tls_client_certificate_bound_access_tokens: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) access_token_format: Option<AccessTokenFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_subject_dn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_dns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls_client_auth_san_email: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) attributes: BTreeMap<String, String>,
 }

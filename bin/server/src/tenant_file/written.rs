@@ -1,8 +1,8 @@
 //! Stored values as the file writes them: for exports, and to name what differs.
 
 use domain::{
-    AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, ClientKeys, Fault, Permission,
-    SigningKeyRecord, TenantSettings, Ttl, User, UserStatus, encoding,
+    AuthenticationPolicy, Authenticator, AuthenticatorStatus, CertificateName, Client, ClientKeys, Fault,
+    Permission, SigningKeyRecord, TenantSettings, Ttl, User, UserStatus, encoding,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -27,6 +27,10 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         jwks_cache_seconds: Some(settings.jwks_cache.secs()),
         key_verify_days: days(settings.key_verify),
         fetch_private: Some(settings.fetch_private),
+        dpop_nonce_required: Some(settings.dpop_nonce_required),
+        resources: Some(settings.resources.clone()),
+        mtls_truststore: settings.mtls_truststore.clone(),
+        mtls_truststore_file: None,
     }
 }
 
@@ -41,6 +45,9 @@ pub(super) fn policy(policy: &AuthenticationPolicy) -> Result<PolicyDoc, Fault> 
 
 /// A client, without its secrets.
 pub(super) fn client(client: &Client) -> ClientDoc {
+    let sources = client.allowed_sources.iter().map(ToString::to_string);
+    let named =
+        |kind: fn(&CertificateName) -> Option<String>| client.certificate_name.as_ref().and_then(kind);
     ClientDoc {
         client_id: client.client_id.as_str().to_owned(),
         client_name: client.client_name.clone(),
@@ -66,16 +73,36 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         hid_client_pwd_policy: Some(client.client_pwd_policy.as_str().to_owned()),
         hid_user_authn_policy: client.user_authn_policy.as_ref().map(|code| code.as_str().to_owned()),
         hid_user_channel: client.user_channel.as_ref().map(|code| code.as_str().to_owned()),
-        hid_client_authentication_constraints: client
-            .allowed_sources
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        hid_client_authentication_constraints: sources.collect(),
         id_token_signed_response_alg: Some(client.id_token_signed_response_alg),
         userinfo_signed_response_alg: client.userinfo_signed_response_alg,
         introspection_signed_response_alg: Some(client.introspection_signed_response_alg),
         hid_refresh_token_validity: client.refresh_token_validity.map(Ttl::secs),
         hid_client_consentprompt: client.consent_prompt,
+        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+        dpop_nonce_required: client.dpop_nonce_required,
+        tls_client_certificate_bound_access_tokens: client.tls_client_certificate_bound_access_tokens,
+        access_token_format: Some(client.access_token_format),
+        tls_client_auth_subject_dn: named(|name| match name {
+            CertificateName::SubjectDn(text) => Some(text.clone()),
+            _ => None,
+        }),
+        tls_client_auth_san_dns: named(|name| match name {
+            CertificateName::SanDns(text) => Some(text.clone()),
+            _ => None,
+        }),
+        tls_client_auth_san_uri: named(|name| match name {
+            CertificateName::SanUri(text) => Some(text.clone()),
+            _ => None,
+        }),
+        tls_client_auth_san_ip: named(|name| match name {
+            CertificateName::SanIp(ip) => Some(ip.to_string()),
+            _ => None,
+        }),
+        tls_client_auth_san_email: named(|name| match name {
+            CertificateName::SanEmail(text) => Some(text.clone()),
+            _ => None,
+        }),
         attributes: client.attributes.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_server::config::RawConfig;
+use countersign_server::config::{RawConfig, TlsSection};
 
 const DOCS: &str = include_str!("../../../../docs/config.md");
 
@@ -12,6 +12,11 @@ fn keys(prefix: &str, value: &toml::Value, found: &mut BTreeSet<String>) {
             for (name, value) in table {
                 let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
                 keys(&path, value, found);
+            }
+        }
+        toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+            for item in items {
+                keys(&format!("{prefix}[]"), item, found);
             }
         }
         _ => {
@@ -25,6 +30,8 @@ fn documentation_and_struct_agree() {
     let mut raw = RawConfig::default();
     // Optional keys are left out of the file form unless they are set.
     raw.server.public_url = Some("x".into());
+    raw.server.mtls_url = Some("x".into());
+    raw.tls = vec![TlsSection { mtls_host: Some("x".into()), ..TlsSection::default() }];
     raw.security.master_key = Some("x".into());
     raw.security.master_key_file = Some("x".into());
     raw.outbound.ca_file = Some("x".into());

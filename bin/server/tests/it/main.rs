@@ -15,6 +15,7 @@ mod support;
 
 mod assertions;
 mod bad_input;
+mod bound;
 mod cli;
 mod client_authentication;
 mod config_docs;
@@ -27,6 +28,7 @@ mod id_tokens;
 mod introspection;
 mod isolation;
 mod lockout;
+mod mtls;
 mod openid_client;
 mod operations;
 mod postgresql;

@@ -11,7 +11,7 @@ use super::support::{
 };
 
 /// A configuration over a schema of its own, or nothing where there is no PostgreSQL.
-fn configured(dir: &Path) -> Option<&'static str> {
+pub(crate) fn configured(dir: &Path) -> Option<&'static str> {
     let Ok(base) = std::env::var("COUNTERSIGN_TEST_PG") else {
         assert!(std::env::var_os("COUNTERSIGN_REQUIRE_PG").is_none(), "COUNTERSIGN_TEST_PG is not set");
         println!("skipped: scripts/test starts a PostgreSQL");

@@ -51,6 +51,7 @@ impl World {
             stored,
             policy: Some(&self.policy),
             failures: None,
+            chain: None,
             source: source(self.address),
             origin: &self.origin,
             audiences: &["https://as.example", "https://as.example/token"],

@@ -14,6 +14,8 @@ const NONE: Inputs<'_> = Inputs {
     client_secret: None,
     client_assertion: None,
     client_assertion_type: None,
+    certificate: None,
+    by_certificate: false,
     url_decoded_basic: true,
 };
 
@@ -254,6 +256,8 @@ proptest! {
             client_secret: secret.as_deref(),
             client_assertion: client_assertion.then_some("x"),
             client_assertion_type: None,
+            certificate: None,
+            by_certificate: false,
             url_decoded_basic,
         };
         let in_body = secret.as_deref().is_some_and(|text| !text.is_empty());
@@ -274,6 +278,7 @@ proptest! {
             Ok(Presented::Assertion(_)) => prop_assert!(false, "an assertion without its type"),
             Ok(Presented::Bearer { .. }) => prop_assert!(hid && scheme_tried(&inputs) == Scheme::Bearer),
             Ok(Presented::Public { .. } | Presented::Nothing) => prop_assert_eq!(methods, 0),
+            Ok(Presented::Certificate { .. }) => prop_assert!(false, "there is no certificate"),
             Err(refusal) => prop_assert!(matches!(refusal.code, InvalidRequest | InvalidClient)),
         }
     }

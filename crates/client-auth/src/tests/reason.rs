@@ -1,14 +1,16 @@
 use std::collections::BTreeSet;
 
+use domain::ChainProblem;
 use domain::OAuthErrorCode::{InvalidClient, InvalidRequest};
 
 use super::{HID, HID_TEXT, OPENID};
 use crate::Reason;
 
+const CERTIFICATE: &str = "the certificate does not authenticate this client";
 const STORED: &str = "depends on stored facts";
 
 /// One row per variant. A new variant must be given a row: `label` and `code` do not compile without an arm.
-const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 42] = [
+const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 50] = [
     (Reason::SeveralMethods, "several_methods", InvalidRequest, "More than one client authentication method"),
     (
         Reason::SeveralHeaders,
@@ -66,6 +68,14 @@ const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 42] = [
     (Reason::SourceLocked, "source_locked", InvalidClient, STORED),
     (Reason::SecretKindNotHeld, "secret_kind_not_held", InvalidClient, STORED),
     (Reason::WrongSecret, "wrong_secret", InvalidClient, STORED),
+    (Reason::CertificateMissing, "certificate_missing", InvalidClient, "no client certificate was presented"),
+    (Reason::Chain(ChainProblem::NoTruststore), "no_truststore", InvalidClient, CERTIFICATE),
+    (Reason::Chain(ChainProblem::Untrusted), "certificate_untrusted", InvalidClient, CERTIFICATE),
+    (Reason::Chain(ChainProblem::Expired), "certificate_expired", InvalidClient, CERTIFICATE),
+    (Reason::Chain(ChainProblem::NotYetValid), "certificate_not_yet_valid", InvalidClient, CERTIFICATE),
+    (Reason::Chain(ChainProblem::Purpose), "certificate_purpose", InvalidClient, CERTIFICATE),
+    (Reason::Chain(ChainProblem::Weak), "certificate_weak", InvalidClient, CERTIFICATE),
+    (Reason::CertificateOfAnother, "certificate_of_another", InvalidClient, CERTIFICATE),
     (Reason::MalformedBearer, "malformed_bearer", InvalidClient, "access token cannot authenticate a client"),
     (Reason::UnknownBearer, "unknown_bearer", InvalidClient, "access token cannot authenticate a client"),
     (Reason::ExpiredBearer, "expired_bearer", InvalidClient, "access token cannot authenticate a client"),

@@ -50,6 +50,8 @@ pub fn credentials(bytes: &[u8]) {
             client_secret: Some(&secret),
             client_assertion: Some(&assertion),
             client_assertion_type: Some(ASSERTION_TYPE),
+            certificate: None,
+            by_certificate: false,
             url_decoded_basic: true,
         };
         let ways = usize::from(!headers.is_empty())
@@ -58,6 +60,7 @@ pub fn credentials(bytes: &[u8]) {
         match sound(&inputs, &profile) {
             Ok(Presented::Nothing) => assert!(ways == 0 && id.is_empty()),
             Ok(Presented::Public { client_id }) => assert!(ways == 0 && client_id.as_str() == id),
+            Ok(Presented::Certificate { .. }) => panic!("there is no certificate"),
             Ok(Presented::Secret { .. }) => assert_eq!(ways, 1),
             Ok(Presented::Assertion(_)) => assert!(ways == 1 && !assertion.is_empty()),
             Ok(Presented::Bearer { .. }) => assert!(ways == 1 && profile.bearer_authenticates),
@@ -112,6 +115,8 @@ fn nothing(url_decoded_basic: bool) -> Inputs<'static> {
         client_secret: None,
         client_assertion: None,
         client_assertion_type: None,
+        certificate: None,
+        by_certificate: false,
         url_decoded_basic,
     }
 }

@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use countersign_server::tenant_file::outside;
 use domain::{
-    Fault, Secret, SigningAlg,
-    port::{PasswordHash, Sealer as _, SecretHasher as _},
+    Fault, Secret, SecretDigest, SigningAlg, Timestamp,
+    port::{KeyedDigest, PasswordHash, Sealer as _, SecretHasher as _},
 };
-use jose::{AesSealer, Argon2Hasher, Argon2Params, JoseVerifier, MasterKey, jwk_thumbprint};
+use jose::{AesSealer, Argon2Hasher, Argon2Params, JoseVerifier, MasterKey, ProofKey, jwk_thumbprint};
+use oidc_core::dpop::{self, Expected, Nonces, Proof};
 
 use super::{parts, text};
 
@@ -35,6 +36,36 @@ pub fn jws(bytes: &[u8]) {
         );
         let alg = verified.header.get("alg").and_then(|alg| alg.as_str()).and_then(SigningAlg::parse);
         assert!(alg.is_some());
+    }
+}
+
+/// A DPoP proof, signed or not: what is taken is of a public key, and is for one request.
+pub fn dpop_proof(bytes: &[u8]) {
+    struct Plain;
+    impl KeyedDigest for Plain {
+        fn keyed(&self, bytes: &[u8]) -> SecretDigest {
+            SecretDigest::of(bytes)
+        }
+    }
+    let Ok(proof) = Proof::parse(&[bytes.to_vec()]) else { return };
+    assert!(bytes.len() <= dpop::LONGEST && dpop::ALGS.contains(&proof.alg));
+    assert!(
+        ["d", "p", "q", "k"].iter().all(|name| !proof.jwk.contains_key(*name)),
+        "a private key was taken"
+    );
+    let (urls, now) = (["https://id.example/token".to_owned()], Timestamp::from_secs(1_800_000_000));
+    let nonces = Nonces { digest: &Plain, tenant: testkit::tenant_id(1) };
+    let expected =
+        |method, access_token| Expected { method, urls: &urls, access_token, nonce_required: false, now };
+    let checked = |method, token| proof.check(&expected(method, token), &nonces).is_ok();
+    assert!(!(checked("GET", None) && checked("POST", None)), "a proof for two methods");
+    assert!(!(checked("POST", Some("a")) && checked("POST", Some("b"))), "a proof for two tokens");
+    let thumbprint = ProofKey::thumbprint(proof.alg, &proof.jwk);
+    if let Some(key) = ProofKey::new(proof.alg, &proof.jwk) {
+        assert!(thumbprint.is_some(), "a key that cannot be named");
+        let text = text(bytes);
+        assert_eq!(key.signed(&text), key.signed(&text));
+        assert!(!key.signed("eyJhbGciOiJFUzI1NiJ9.e30.AA"));
     }
 }
 

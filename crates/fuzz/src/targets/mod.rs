@@ -13,7 +13,7 @@ mod values;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 26] = [
+pub const ALL: [Target; 27] = [
     ("accept", requests::accept),
     ("assertion", clients::assertion),
     ("basic", clients::basic),
@@ -21,6 +21,7 @@ pub const ALL: [Target; 26] = [
     ("credentials", clients::credentials),
     ("database_url", files::database_url),
     ("date", values::date),
+    ("dpop_proof", keys::dpop_proof),
     ("encoding", values::encoding),
     ("forwarded_for", requests::forwarded_for),
     ("introspection", requests::introspection),

@@ -59,6 +59,7 @@ pub fn introspection(bytes: &[u8]) {
         match introspect::target(&params, &profile) {
             Ok(Target::Access(_)) => assert!(token.starts_with("cat_")),
             Ok(Target::Refresh(_)) => assert!(token.starts_with("crt_")),
+            Ok(Target::Jwt(_)) => assert!(token.starts_with("eyJ")),
             Ok(Target::Nothing) => assert!(!token.is_empty()),
             Err(_) => assert!(token.is_empty()),
         }

@@ -102,6 +102,20 @@ fn read(key: &Value) -> Result<Vec<PublicKey>, Unusable> {
     Ok(keys)
 }
 
+/// One public key with one algorithm, whatever its `kid`; `None` when it is private, symmetric, of another kind or size,
+/// for another algorithm, or not for signatures.
+pub(super) fn single(alg: SigningAlg, jwk: &Claims) -> Option<PublicKey> {
+    admissible(alg, jwk)
+        .then(|| Some(PublicKey { kid: None, unmarked: true, alg, verifier: verifier(alg, jwk)? }))?
+}
+
+/// What [`single`] asks for but the key's own arithmetic.
+pub(super) fn admissible(alg: SigningAlg, jwk: &Claims) -> bool {
+    let private = PRIVATE.iter().any(|name| jwk.contains_key(*name));
+    let fitting = jwk.get("alg").is_none_or(|own| own.as_str() == Some(alg.as_str()));
+    !private && fitting && is_for_signatures(jwk) && public_part(alg, jwk).is_some()
+}
+
 fn usable(jwk: &Claims) -> Vec<PublicKey> {
     let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
     let unmarked = !jwk.contains_key("use");

@@ -1,11 +1,14 @@
 //! Verifying JWTs: signature, algorithm and key, and nothing else. The claims are the caller's to check, with `Env`.
 
 mod key_set;
+mod proof_key;
 
 use domain::{Claims, SigningAlg, encoding};
 use serde_json::Value;
 
 use key_set::PublicKey;
+
+pub use proof_key::ProofKey;
 
 /// Longest JWS that is looked at, bytes.
 const LONGEST: usize = 64 * 1024;

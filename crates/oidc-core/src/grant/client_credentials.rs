@@ -10,7 +10,7 @@ use crate::token::{HidParameters, Mode, TokenRequest};
 /// Decides. `policy` is the client's own (`AT_SYSLOG`), which gives a machine's session its limits.
 ///
 /// # Errors
-/// `unauthorized_client` for a public client or one without the grant, `invalid_scope`, `hid_error` 1009 for an
+/// `unauthorized_client` for a public client or one without the grant, `invalid_scope`, `invalid_target`, `hid_error` 1009 for an
 /// `authType` or `channel` that does not fit a client's password, or a mode or device.
 pub fn resolve(
     client: &AuthenticatedClient,
@@ -29,7 +29,7 @@ pub fn resolve(
         client_id: client.client().client_id.clone(),
         subject: None,
         scopes: super::scopes(client, request.scope.as_ref())?,
-        audience: Vec::new(),
+        audience: crate::resource::audience(request, settings)?,
         acr: None,
         amr: Vec::new(),
         auth_time: env.now,

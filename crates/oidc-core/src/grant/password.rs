@@ -30,7 +30,7 @@ pub fn policy_code(
 /// # Errors
 /// `hid_error` 1009 for an unknown policy or channel (DECISIONS 4.3; outside `hid`, where only the client's
 /// registration can name them, `unauthorized_client`); `hid_failure` 20 when a device is named and 36 for any
-/// mode but `SYNCHRONOUS`, because a password has neither.
+/// mode but `SYNCHRONOUS`, `invalid_target` for a resource that there is not, because a password has neither.
 pub fn channel(
     client: &Client,
     request: &TokenRequest,
@@ -38,6 +38,8 @@ pub fn channel(
     settings: &TenantSettings,
     profile: &WireProfile,
 ) -> Result<Option<ChannelCode>, Refusal> {
+    // Checked before a password is tried, as the scope is.
+    crate::resource::audience(request, settings)?;
     let unknown = |reason| if profile.hid_members { hid_unsupported(reason) } else { NO_POLICY };
     let policy = policy.ok_or_else(|| unknown("hid_auth_type_unknown"))?;
     let channel = request.hid.channel.as_ref().or(client.user_channel.as_ref());
@@ -65,7 +67,7 @@ fn failure(reason: FailureReason, policy: &AuthenticationPolicy, description: &'
 /// What is authorised once the user has proved themselves.
 ///
 /// # Errors
-/// `invalid_scope`.
+/// `invalid_scope`, `invalid_target`.
 pub fn resolve(
     client: &AuthenticatedClient,
     request: &TokenRequest,
@@ -86,7 +88,7 @@ pub fn resolve(
         }),
         refresh: refresh_policy(client.client(), scopes.contains("offline_access"), settings),
         scopes,
-        audience: Vec::new(),
+        audience: crate::resource::audience(request, settings)?,
         acr: Some(evidence.acr),
         amr: evidence.amr,
         auth_time: evidence.auth_time,

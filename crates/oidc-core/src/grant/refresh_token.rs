@@ -7,6 +7,7 @@ use domain::{
 };
 
 use crate::token::{HidParameters, Mode, TokenRequest, hid_unsupported};
+use crate::{resource, sender::Sender};
 
 /// What becomes of a refresh request.
 #[derive(Debug)]
@@ -29,13 +30,16 @@ pub struct Facts<'a> {
     pub user: Option<&'a User>,
     /// The policy under which they proved themselves: its limits hold for the new session.
     pub policy: Option<&'a AuthenticationPolicy>,
+    /// Who sends it: a bound token is of use to nobody else.
+    pub sender: &'a Sender,
 }
 
 /// Decides about a token that was looked up.
 ///
 /// # Errors
 /// `unauthorized_client` without the grant; `invalid_grant` for an unknown, foreign, expired or ended token, one
-/// text for all; `invalid_scope` for more than was granted and the client may still have; `hid_error` 1009 for a
+/// text for all, and for one that is bound to another key or certificate; `invalid_target` for a resource that the grant
+/// was not for; `invalid_scope` for more than was granted and the client may still have; `hid_error` 1009 for a
 /// device, a mode, or another policy or channel than the log-in's.
 pub fn resolve(
     client: &AuthenticatedClient,
@@ -50,12 +54,17 @@ pub fn resolve(
     let stored = facts.stored.filter(ours).ok_or_else(|| invalid("unknown"))?;
     let family = &stored.family;
     usable(family, client, facts.user, env)?;
+    // Before a reuse is seen: what a thief without the key does, harms nobody.
+    if !facts.sender.meets(family.confirmation.as_ref()) {
+        return Err(invalid("other_sender"));
+    }
     overrides(&request.hid, family)?;
     if family.current != stored.token.locator {
         return Ok(spent(family, stored, env));
     }
     let scopes = narrowed(family, client, request.scope.as_ref())?;
-    Ok(Decision::Refresh(Box::new(grant(family, scopes, facts.policy))))
+    let audience = resource::narrowed(request, family, profile)?;
+    Ok(Decision::Refresh(Box::new(grant(family, (scopes, audience), facts.policy))))
 }
 
 fn usable(
@@ -111,7 +120,11 @@ fn narrowed(
     }
 }
 
-fn grant(family: &RefreshFamily, scopes: Scopes, policy: Option<&AuthenticationPolicy>) -> AuthorizedGrant {
+fn grant(
+    family: &RefreshFamily,
+    (scopes, audience): (Scopes, Vec<String>),
+    policy: Option<&AuthenticationPolicy>,
+) -> AuthorizedGrant {
     let today = |policy: &AuthenticationPolicy| SessionLimits {
         inactivity: policy.inactivity(),
         total: policy.total(),
@@ -120,7 +133,7 @@ fn grant(family: &RefreshFamily, scopes: Scopes, policy: Option<&AuthenticationP
         client_id: family.client_id.clone(),
         subject: Some(family.subject.clone()),
         scopes,
-        audience: family.audience.clone(),
+        audience,
         acr: family.acr.clone(),
         amr: family.amr.clone(),
         auth_time: family.auth_time,
@@ -138,12 +151,24 @@ pub fn reused(stored: &StoredRefresh) -> (Refusal, Write) {
     (invalid("reused"), end)
 }
 
-/// What a sealed answer is bound to: the client, the scope that was asked for, and that tokens were: a request with
+/// What a sealed answer is bound to: the client, the scope and the resources that were asked for, whom the access token
+/// is bound to (DECISIONS 3.4), and that tokens were: a request with
 /// `noToken=1` is no retry of one that got some (DECISIONS 3.3).
-pub fn seal_binding(client: &AuthenticatedClient, request: &TokenRequest) -> Vec<u8> {
+pub fn seal_binding(client: &AuthenticatedClient, request: &TokenRequest, sender: &Sender) -> Vec<u8> {
     let scope = request.scope.as_ref().map(Scopes::to_text).unwrap_or_default();
     let tokens = if request.hid.no_token { "none" } else { "some" };
-    format!("{}\0{scope}\0{tokens}", client.client().client_id).into_bytes()
+    let mut binding = format!("{}\0{scope}\0{tokens}", client.client().client_id).into_bytes();
+    if let Some(bound) = sender.confirmation() {
+        for thumbprint in [bound.jkt(), bound.certificate()] {
+            binding.push(u8::from(thumbprint.is_some()));
+            binding.extend_from_slice(thumbprint.map_or(&[], |thumbprint| thumbprint.as_bytes()));
+        }
+    }
+    for resource in &request.resources {
+        binding.push(0);
+        binding.extend_from_slice(resource.as_bytes());
+    }
+    binding
 }
 
 /// The label under which the sealing key is derived from the spent token.

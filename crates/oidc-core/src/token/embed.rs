@@ -16,6 +16,7 @@ use crate::{
     grant::{client_credentials, refresh_token},
     introspect::{self, Target},
     issue::Policy,
+    sender::Sender,
 };
 
 /// How often a decision is made again after a conflict.
@@ -54,7 +55,8 @@ pub struct Endpoint<'a> {
 
 impl Endpoint<'_> {
     /// Answers a token request with `client_credentials` or `refresh_token`. For `password`, run the
-    /// `authenticators` engine and hand its findings to [`crate::grant::password::resolve`] and [`Issuing`].
+    /// `authenticators` engine and hand its findings to [`crate::grant::password::resolve`] and [`Issuing`]; the same for
+    /// proofs of possession and [`crate::dpop`]. A client whose tokens must be bound is refused here.
     ///
     /// # Errors
     /// Those of the ports; [`Fault::Contended`] when concurrent changes won [`ROUNDS`] times.
@@ -80,7 +82,20 @@ impl Endpoint<'_> {
             id_token_validity: self.tenant.settings.id_token_validity,
             id_token_alg: client.client().id_token_signed_response_alg,
         };
-        let issuing = Issuing { policy, signer: self.signer, sealer: self.sealer, origin, env };
+        let sender = match Sender::new(client.client(), None, None) {
+            Ok(sender) => sender,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        let issuing = Issuing {
+            policy,
+            signer: self.signer,
+            access_signer: self.signer,
+            settings: &self.tenant.settings,
+            sender,
+            sealer: self.sealer,
+            origin,
+            env,
+        };
         for _ in 0..ROUNDS {
             let (outcome, batch) = match &request.grant {
                 GrantRequest::ClientCredentials => self.machine(ports, client, &request, &issuing)?,
@@ -136,7 +151,7 @@ impl Endpoint<'_> {
         let profile = WireProfile::effective(self.tenant.settings.profile, caller.client().profile);
         let decision = match introspect::target(params, &profile) {
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
-            Ok(Target::Nothing) => introspect::Decision::inactive(),
+            Ok(Target::Nothing | Target::Jwt(_)) => introspect::Decision::inactive(),
             Ok(Target::Access(token)) => {
                 let session = ports.session(&token.locator)?;
                 introspect::access(caller, &token, session.as_ref(), self.issuer, &profile, &env)
@@ -173,8 +188,12 @@ fn refresh<P: PolicyLookup + RefreshLookup + UserLookup + ?Sized>(
     let policy = stored.as_ref().and_then(|stored| stored.family.policy.clone());
     let policy = policy.map(|code| ports.policy(&code)).transpose()?.flatten();
     let profile = &issuing.policy.profile;
-    let facts =
-        refresh_token::Facts { stored: stored.as_ref(), user: user.as_ref(), policy: policy.as_ref() };
+    let facts = refresh_token::Facts {
+        stored: stored.as_ref(),
+        user: user.as_ref(),
+        policy: policy.as_ref(),
+        sender: &issuing.sender,
+    };
     let decision = refresh_token::resolve(client, request, &presented, facts, profile, &issuing.env);
     match (decision, stored) {
         (Err(refusal), _) => refused(refusal),
@@ -200,7 +219,7 @@ pub fn conclude(
             issuing.refreshed(client, request, &grant, stored, text).map(done)
         }
         refresh_token::Decision::Repeat(sealed) => match issuing.repeated(client, request, &sealed, text) {
-            Some(answer) => Ok((Outcome::Issued(answer), WriteBatch::new())),
+            Some(answer) => Ok((Outcome::Issued(answer), issuing.spending())),
             None => reuse(client, stored, issuing),
         },
         refresh_token::Decision::Reused => reuse(client, stored, issuing),

@@ -1,8 +1,8 @@
 //! From an authorised grant to an answer and the batch that makes it true.
 
 use domain::{
-    AuditEvent, AuditKind, AuditOutcome, AuthenticatedClient, AuthorizedGrant, Claims, Env, Fault, Origin,
-    StoredRefresh, Write, WriteBatch,
+    AccessTokenFormat, AuditEvent, AuditKind, AuditOutcome, AuthenticatedClient, AuthorizedGrant, Claims,
+    Env, Fault, Origin, Secret, StoredRefresh, TenantSettings, Write, WriteBatch,
     port::{Sealer, Signer},
 };
 
@@ -11,6 +11,8 @@ use crate::{
     answer,
     grant::refresh_token::{SEAL_LABEL, seal_binding},
     issue::{self, Chain, Policy, TokenPlan},
+    jwt_access, resource,
+    sender::Sender,
 };
 
 /// What issuing needs besides the grant.
@@ -20,6 +22,12 @@ pub struct Issuing<'a> {
     pub policy: Policy<'a>,
     /// The key that signs id_tokens; `None` for hosts that issue none.
     pub signer: Option<&'a dyn Signer>,
+    /// The key that signs access tokens that are JWTs; `None` where none are issued.
+    pub access_signer: Option<&'a dyn Signer>,
+    /// The tenant's settings: its resources say in which form their access tokens are.
+    pub settings: &'a TenantSettings,
+    /// Who asks, and to whom the tokens will be bound.
+    pub sender: Sender,
     /// Seals the answer of a rotation.
     pub sealer: &'a dyn Sealer,
     /// Where the request came from.
@@ -53,17 +61,19 @@ impl Issuing<'_> {
         request: &TokenRequest,
         grant: &AuthorizedGrant,
     ) -> Result<Issued, Fault> {
-        let mut batch = WriteBatch::new();
+        let mut batch = self.spending();
         if request.hid.no_token {
             batch.push(self.audit(client, request, grant, "no_token")?);
             return Ok(Issued { answer: answer::placeholder(&grant.context), batch });
         }
-        let plan = issue::plan(grant, Chain::Fresh, &self.policy, &self.env)?;
-        let answer = self.answer(&plan, request, false)?;
+        let (plan, form) = self.plan(client, grant, Chain::Fresh)?;
+        let (plan, answer) = self.answer(plan, form, request, false)?;
         if let (Some(family), Some((_, row))) = (plan.family, plan.refresh) {
             batch.push(Write::InsertFamily(Box::new(family), row));
         }
-        batch.push(Write::InsertSession(Box::new(plan.session)));
+        if form == AccessTokenFormat::Opaque {
+            batch.push(Write::InsertSession(Box::new(plan.session)));
+        }
         batch.push(self.audit(client, request, grant, "")?);
         Ok(Issued { answer, batch })
     }
@@ -84,26 +94,29 @@ impl Issuing<'_> {
         if request.hid.no_token {
             // Nothing is generated and nothing is spent (DECISIONS 3.3); the token must still be the current one.
             let held = Write::RequireRefresh { family: stored.family.locator, current: stored.token.locator };
-            let writes = vec![held, self.audit(client, request, grant, "no_token")?];
-            return Ok(Issued { answer: answer::placeholder(&grant.context), batch: WriteBatch { writes } });
+            let mut batch = self.spending();
+            batch.writes.extend([held, self.audit(client, request, grant, "no_token")?]);
+            return Ok(Issued { answer: answer::placeholder(&grant.context), batch });
         }
         let rotate = self.policy.profile.rotate_refresh;
         let chain = Chain::Of { family: &stored.family, rotate };
-        let plan = issue::plan(grant, chain, &self.policy, &self.env)?;
-        let answer = self.answer(&plan, request, true)?;
-        let mut batch = WriteBatch::new();
+        let (plan, form) = self.plan(client, grant, chain)?;
+        let (plan, answer) = self.answer(plan, form, request, true)?;
+        let mut batch = self.spending();
         let spent = stored.token.locator;
         batch.push(match plan.refresh {
             Some((_, successor)) => {
                 let text =
                     serde_json::to_vec(&answer).map_err(|_ignored| Fault::Invariant("claims are JSON"))?;
-                let binding = seal_binding(client, request);
+                let binding = seal_binding(client, request, &self.sender);
                 let sealed_answer = self.sealer.seal(presented.as_bytes(), SEAL_LABEL, &binding, &text)?;
                 Write::RotateRefresh { spent, successor, rotated_at: self.env.now, sealed_answer }
             }
             None => Write::RequireRefresh { family: stored.family.locator, current: spent },
         });
-        batch.push(Write::InsertSession(Box::new(plan.session)));
+        if form == AccessTokenFormat::Opaque {
+            batch.push(Write::InsertSession(Box::new(plan.session)));
+        }
         batch.push(self.audit(client, request, grant, "")?);
         Ok(Issued { answer, batch })
     }
@@ -116,18 +129,62 @@ impl Issuing<'_> {
         sealed: &[u8],
         presented: &str,
     ) -> Option<Claims> {
-        let binding = seal_binding(client, request);
+        let binding = seal_binding(client, request, &self.sender);
         let text = self.sealer.open(presented.as_bytes(), SEAL_LABEL, &binding, sealed)?;
         serde_json::from_slice(&text).ok()
     }
 
-    fn answer(&self, plan: &TokenPlan, request: &TokenRequest, refreshed: bool) -> Result<Claims, Fault> {
-        let signed = match (&plan.id_token, self.signer) {
+    /// A batch that uses up the sender's proof, if there is one: what it brings about happens once.
+    pub(crate) fn spending(&self) -> WriteBatch {
+        WriteBatch { writes: self.sender.spent().map(Write::UseOnce).into_iter().collect() }
+    }
+
+    fn plan(
+        &self,
+        client: &AuthenticatedClient,
+        grant: &AuthorizedGrant,
+        chain: Chain<'_>,
+    ) -> Result<(TokenPlan, AccessTokenFormat), Fault> {
+        let mut plan = issue::plan(grant, chain, &self.policy, &self.env)?;
+        plan.session.confirmation = self.sender.confirmation();
+        let form = resource::format(&grant.audience, client.client(), self.settings);
+        if form == AccessTokenFormat::Jwt {
+            let family = match chain {
+                Chain::Fresh => plan.family.as_ref(),
+                Chain::Of { family, .. } => Some(family),
+            };
+            jwt_access::limit(&mut plan.session, family);
+        }
+        // A confidential client's are bound to it by its authentication (RFC 9449 §5).
+        if let Some(family) = plan.family.as_mut().filter(|_| client.is_public()) {
+            family.confirmation = self.sender.confirmation();
+        }
+        Ok((plan, form))
+    }
+
+    fn answer(
+        &self,
+        mut plan: TokenPlan,
+        form: AccessTokenFormat,
+        request: &TokenRequest,
+        refreshed: bool,
+    ) -> Result<(TokenPlan, Claims), Fault> {
+        if form == AccessTokenFormat::Jwt {
+            let signer = self.access_signer.ok_or(Fault::Signing("no key for access tokens"))?;
+            let claims = jwt_access::claims(&plan.session, &self.policy)?;
+            plan.access.text = Secret::new(signer.sign(jwt_access::TYP, &claims)?);
+        }
+        let id_token = match (plan.id_token.take(), self.signer) {
             (None, _) => None,
-            (Some(claims), Some(signer)) => Some(signer.sign("JWT", claims)?),
+            (Some(mut claims), Some(signer)) => {
+                let at_hash = issue::at_hash(self.policy.id_token_alg, plan.access.text.expose());
+                claims.insert("at_hash".to_owned(), at_hash.into());
+                Some(signer.sign("JWT", &claims)?)
+            }
             (Some(_), None) => return Err(Fault::Signing("no key for id_tokens")),
         };
-        Ok(answer::token(plan, signed, request, &self.policy.profile, refreshed))
+        let answer = answer::token(&plan, id_token, request, &self.policy.profile, refreshed);
+        Ok((plan, answer))
     }
 
     fn audit(

@@ -42,6 +42,8 @@ pub struct TokenRequest {
     pub grant: GrantRequest,
     /// `scope`; `None` when absent or empty.
     pub scope: Option<Scopes>,
+    /// `resource`: for which resources the token is to be; empty values are no values.
+    pub resources: Vec<String>,
     /// The vendor's parameters.
     pub hid: HidParameters,
 }
@@ -66,7 +68,8 @@ impl TokenRequest {
         let scope =
             params.value("scope").map(|text| Scopes::parse(text, profile.comma_separators).ok_or(BAD_SCOPE));
         let scope = scope.transpose()?.filter(|scopes| !scopes.is_empty());
-        Ok(Self { grant, scope, hid: HidParameters::parse(params, profile)? })
+        let resources = params.resources().iter().filter(|text| !text.is_empty()).cloned().collect();
+        Ok(Self { grant, scope, resources, hid: HidParameters::parse(params, profile)? })
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "tests attest clients, name tenants, and may stop where they stand"
 )]
 
+mod bound;
 mod introspection;
 mod machine;
 mod refreshing;
@@ -23,6 +24,7 @@ use domain::{
 use oidc_core::{
     Params,
     issue::Policy,
+    sender::Sender,
     token::{Endpoint, Issuing, Outcome, TokenRequest},
 };
 use testkit::{MemoryStore, SeededEntropy, TestSigner, XorSealer, a_user, scopes};
@@ -35,6 +37,7 @@ struct World {
     entropy: SeededEntropy,
     now: Timestamp,
     signer: TestSigner,
+    sender: Sender,
 }
 
 impl World {
@@ -53,6 +56,7 @@ impl World {
             entropy: SeededEntropy::new(1),
             now: Timestamp::from_secs(1_800_000_000),
             signer: TestSigner::new(SigningAlg::RS256),
+            sender: Sender::default(),
         }
     }
 
@@ -148,6 +152,9 @@ impl World {
         let issuing = Issuing {
             policy,
             signer: Some(&self.signer),
+            access_signer: Some(&self.signer),
+            settings: &self.tenant.settings,
+            sender: self.sender,
             sealer: &XorSealer,
             origin: &origin,
             env: self.env(),

@@ -11,7 +11,7 @@ use super::{HOUR, World, bob, proven, text};
 fn claims(world: &World, token: &str) -> Result<domain::Claims, domain::Refusal> {
     let presented = token_text::parse(TokenKind::Access, token);
     let session = presented.and_then(|token| world.store.clone().session(&token.locator).unwrap());
-    let session = userinfo::authorize(presented.as_ref(), session.as_ref(), &world.env())?;
+    let session = userinfo::authorize(presented.as_ref(), session.as_ref(), &world.issuer, &world.env())?;
     userinfo::claims(session, Some(&bob(world)), &world.tenant.profile())
 }
 
@@ -58,7 +58,7 @@ fn the_form_is_the_clients_choice_else_the_profiles() {
 #[test]
 fn discovery_lists_endpoints_under_the_issuer() {
     let world = World::new(ProfileName::Openid);
-    let document = discovery::document(&world.tenant, &world.issuer, &[SigningAlg::ES256]);
+    let document = discovery::document(&world.tenant, &world.issuer, &[SigningAlg::ES256], None);
     assert_eq!(document["issuer"], "https://id.example/idp/acme/authn");
     assert_eq!(document["token_endpoint"], "https://id.example/idp/acme/authn/token");
     assert_eq!(document["id_token_signing_alg_values_supported"], serde_json::json!(["ES256"]));

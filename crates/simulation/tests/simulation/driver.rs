@@ -301,7 +301,12 @@ fn probe(world: &World, auditor: &AuthenticatedClient, known: &Known) {
             .and_then(|stored| world.store.clone().user(stored.family.subject.user_id).unwrap());
         let form = flow::params(&[("grant_type", "refresh_token"), ("refresh_token", &known.text)]);
         let request = TokenRequest::parse(&form, &profile).unwrap();
-        let facts = refresh_token::Facts { stored: stored.as_ref(), user: user.as_ref(), policy: None };
+        let facts = refresh_token::Facts {
+            stored: stored.as_ref(),
+            user: user.as_ref(),
+            policy: None,
+            sender: &oidc_core::sender::Sender::default(),
+        };
         let env = world.env(now);
         let decision = refresh_token::resolve(&known.owner, &request, &presented, facts, &profile, &env);
         (matches!(decision, Ok(Decision::Refresh(_))), world.oracle.borrow().is_current(&known.locator, now))

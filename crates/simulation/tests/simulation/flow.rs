@@ -12,6 +12,7 @@ use domain::{
 use oidc_core::grant::{client_credentials, password, refresh_token};
 use oidc_core::introspect::{self, Target};
 use oidc_core::issue::Policy;
+use oidc_core::sender::Sender;
 use oidc_core::token::{Issuing, Outcome, TokenRequest, embed};
 use oidc_core::{Params, revoke};
 use testkit::{PlainHasher, XorSealer};
@@ -52,7 +53,16 @@ pub(crate) fn issuing<'a>(call: &'a Call, client: &AuthenticatedClient) -> Issui
         id_token_alg: client.client().id_token_signed_response_alg,
     };
     let (signer, origin) = (Some(&call.world.signer as _), &call.world.origin);
-    Issuing { policy, signer, sealer: &XorSealer, origin, env: call.env() }
+    Issuing {
+        policy,
+        signer,
+        access_signer: None,
+        settings: &call.facts.settings,
+        sender: Sender::default(),
+        sealer: &XorSealer,
+        origin,
+        env: call.env(),
+    }
 }
 
 /// `client_credentials`.
@@ -179,8 +189,12 @@ pub(crate) async fn refresh(call: Call, with: Credentials, refresh: Refresh) {
         let expected = Seen { family, user_enabled }.expected(&asked);
         pause().await;
         let policy = call.facts.policy(&testkit::policy_code(POLICY)).unwrap();
-        let facts =
-            refresh_token::Facts { stored: stored.as_ref(), user: user.as_ref(), policy: Some(policy) };
+        let facts = refresh_token::Facts {
+            stored: stored.as_ref(),
+            user: user.as_ref(),
+            policy: Some(policy),
+            sender: &Sender::default(),
+        };
         let (outcome, batch) =
             match refresh_token::resolve(&client, &request, &presented, facts, &profile, &call.env()) {
                 Err(refusal) => (Outcome::Refused(refusal), WriteBatch::new()),
@@ -267,7 +281,7 @@ pub(crate) async fn introspect(call: Call, with: Credentials, token: Known) {
             let stored = stored.as_ref();
             (introspect::refresh(&caller, &presented, stored, issuer, &profile, &call.env()), active)
         }
-        Target::Nothing => return call.must(false, "one of our tokens was not recognised"),
+        Target::Jwt(_) | Target::Nothing => return call.must(false, "one of our tokens was not recognised"),
     };
     pause().await;
     let said = decision.answer["active"] == true;

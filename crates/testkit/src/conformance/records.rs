@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::policy::{CharacterRange, DeliveryGateway};
 use domain::{
-    AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientKeys, ClientSecrets,
-    Confirmation, GrantType, PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning, SecretDigest,
-    Session, SessionLimits, SigningAlg, SigningKeyRecord, SourceFailures, Statistics, StoredRefresh,
-    TenantSettings, Thumbprint, Timestamp, Ttl, Write,
+    AccessTokenFormat, AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientKeys,
+    ClientSecrets, Confirmation, GrantType, PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning,
+    SecretDigest, Session, SessionLimits, SigningAlg, SigningKeyRecord, SourceFailures, Statistics,
+    StoredRefresh, TenantSettings, Thumbprint, Timestamp, Ttl, Write,
 };
 
 use super::TestStore;
@@ -28,7 +28,7 @@ fn context() -> Vec<(String, String)> {
 }
 
 fn bound() -> Option<Confirmation> {
-    Confirmation::new(Some(Thumbprint::from_bytes([7; 32])), Some(Thumbprint::from_bytes([8; 32])))
+    Confirmation::new(Some(Thumbprint::of(b"key")), Some(Thumbprint::of(b"certificate")))
 }
 
 /// A session, bare and full.
@@ -102,6 +102,11 @@ fn full_client() -> Client {
             client.consent_prompt = true;
             client.keys = Some(ClientKeys::At("https://client.example/jwks".to_owned()));
             client.auth_signing_algs = BTreeSet::from([SigningAlg::ES256]);
+            client.dpop_bound_access_tokens = true;
+            client.dpop_nonce_required = true;
+            client.tls_client_certificate_bound_access_tokens = true;
+            client.access_token_format = AccessTokenFormat::Jwt;
+            client.certificate_name = Some(domain::CertificateName::SubjectDn("CN=m2m,O=Bank".to_owned()));
             client.attributes = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
         })
         .build()
@@ -265,6 +270,8 @@ pub fn settings_read_back(store: &mut dyn TestStore) {
         machine_total: Some(Ttl::from_secs(2)),
         signing_algs: [SigningAlg::ES256, SigningAlg::RS256].into(),
         key_active: Ttl::from_days(1),
+        dpop_nonce_required: true,
+        resources: BTreeMap::from([("https://api.example".to_owned(), AccessTokenFormat::Jwt)]),
         ..TenantSettings::new(ProfileName::Hid)
     };
     for settings in [settings, TenantSettings::new(ProfileName::Openid)] {

@@ -36,14 +36,8 @@ impl State {
                 }
                 Ok(())
             }
-            Write::RemoveSession(locator) => {
-                self.sessions.remove(locator);
-                Ok(())
-            }
-            Write::TouchSession { locator, at } => {
-                if let Some(session) = self.sessions.get_mut(locator) {
-                    session.touched_at = session.touched_at.max(*at);
-                }
+            Write::RemoveSession(_) | Write::TouchSession { .. } => {
+                self.change_session(write);
                 Ok(())
             }
             Write::AuthenticatorSucceeded { .. } | Write::AuthenticatorFailed { .. } => self.count_use(write),
@@ -75,6 +69,18 @@ impl State {
                 self.audit.push((**event).clone());
                 Ok(())
             }
+        }
+    }
+
+    fn change_session(&mut self, write: &Write) {
+        match write {
+            Write::RemoveSession(locator) => drop(self.sessions.remove(locator)),
+            Write::TouchSession { locator, at } => {
+                if let Some(session) = self.sessions.get_mut(locator) {
+                    session.touched_at = session.touched_at.max(*at);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! `[[clients]]`
 
+mod certificate;
 mod keys;
 mod secret;
 mod values;
@@ -29,6 +30,7 @@ pub(super) fn check(
         problems.check(named.insert(doc.client_id.clone()), &place, "client_id", "is named twice");
         let Some(client) = client(&mut doc, scene, &place, problems) else { continue };
         values::check(&client, scene, &place, problems);
+        certificate::check(&client, &place, problems);
         let secret = secret::check(doc, &client, scene, &place, problems);
         found.push(DesiredClient { client, secret });
     }
@@ -87,6 +89,11 @@ fn client(
         consent_prompt: doc.hid_client_consentprompt,
         keys: keys::check(doc, scene, place, problems),
         auth_signing_algs: std::mem::take(&mut doc.token_endpoint_auth_signing_alg),
+        dpop_bound_access_tokens: doc.dpop_bound_access_tokens,
+        dpop_nonce_required: doc.dpop_nonce_required,
+        tls_client_certificate_bound_access_tokens: doc.tls_client_certificate_bound_access_tokens,
+        access_token_format: doc.access_token_format.unwrap_or_default(),
+        certificate_name: certificate::name(doc, place, problems),
         attributes: std::mem::take(&mut doc.attributes),
     })
 }

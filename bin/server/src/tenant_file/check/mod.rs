@@ -117,7 +117,7 @@ pub(super) fn check(
     around: Surroundings<'_>,
 ) -> Result<Desired, Vec<Problem>> {
     let mut problems = Problems::new(text);
-    let settings = settings::check(file.settings, file.profile, &mut problems);
+    let settings = settings::check(file.settings, file.profile, around, &mut problems);
     let known = policies::check(file.policies, &settings, around, &mut problems);
     let scene = Scene { name: &file.name, settings: &settings, known: &known.all, around };
     let clients = clients::check(file.clients, scene, &mut problems);

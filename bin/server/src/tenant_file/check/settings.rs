@@ -1,26 +1,31 @@
 //! `[settings]`
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{collections::BTreeSet, io::Read as _, ops::RangeInclusive};
 
 use domain::{ChannelCode, ProfileName, TenantSettings, Ttl};
 use toml::Spanned;
 
+use super::Surroundings;
 use crate::tenant_file::{
     document::SettingsDoc,
     problem::{Place, Problems},
 };
 
+/// Longest identifier of a resource, bytes.
+const LONGEST_RESOURCE: usize = 255;
 /// Ten years, seconds.
 const LONGEST: i64 = 315_360_000;
 
 pub(super) fn check(
     settings: Option<Spanned<SettingsDoc>>,
     profile: ProfileName,
+    around: Surroundings<'_>,
     problems: &mut Problems<'_>,
 ) -> TenantSettings {
     let offset = settings.as_ref().map_or(0, |settings| settings.span().start);
     let place = Place::new(offset, "settings");
-    let doc = settings.map(Spanned::into_inner).unwrap_or_default();
+    let mut doc = settings.map(Spanned::into_inner).unwrap_or_default();
+    let mtls_truststore = truststore(&mut doc, around, &place, problems);
     let defaults = TenantSettings::new(profile);
     let mut number = |value: Option<i64>, key, range: RangeInclusive<i64>| {
         let fits = value.is_none_or(|value| range.contains(&value));
@@ -49,9 +54,44 @@ pub(super) fn check(
         jwks_cache: jwks_cache.unwrap_or(defaults.jwks_cache),
         key_verify: key_verify.unwrap_or(defaults.key_verify),
         fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
+        dpop_nonce_required: doc.dpop_nonce_required.unwrap_or_default(),
+        resources: doc.resources.unwrap_or_default(),
+        mtls_truststore,
     };
     together(&settings, &place, problems);
     settings
+}
+
+/// The authorities for clients' certificates, written in the file or beside it.
+fn truststore(
+    doc: &mut SettingsDoc,
+    around: Surroundings<'_>,
+    place: &Place,
+    problems: &mut Problems<'_>,
+) -> Option<String> {
+    let (key, pem) = match (doc.mtls_truststore.take(), doc.mtls_truststore_file.take()) {
+        (None, None) => return None,
+        (Some(pem), None) => ("mtls_truststore", Ok(pem)),
+        (None, Some(name)) => ("mtls_truststore_file", beside(&name, around)),
+        (Some(_), Some(_)) => {
+            ("mtls_truststore", Err("and mtls_truststore_file exclude each other".to_owned()))
+        }
+    };
+    let judged = pem.and_then(|pem| {
+        jose::Truststore::from_pem(&pem)
+            .map(|_usable| pem.trim().to_owned())
+            .map_err(|problem| problem.to_string())
+    });
+    judged.map_err(|problem| problems.add(place, key, problem)).ok()
+}
+
+/// A file of certificates, at most 512 KiB.
+fn beside(name: &str, around: Surroundings<'_>) -> Result<String, String> {
+    let path = around.base_dir.map_or_else(|| name.into(), |dir| dir.join(name));
+    let said = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut text = String::new();
+    std::fs::File::open(&path).map_err(said)?.take(512 * 1024).read_to_string(&mut text).map_err(said)?;
+    Ok(text)
 }
 
 fn together(settings: &TenantSettings, place: &Place, problems: &mut Problems<'_>) {
@@ -71,12 +111,24 @@ fn together(settings: &TenantSettings, place: &Place, problems: &mut Problems<'_
         "key_active_days",
         "must be longer than jwks_cache_seconds",
     );
+    for resource in settings.resources.keys().filter(|resource| !is_resource(resource)) {
+        let text = format!(
+            "{resource:?} must be an absolute URI without fragment, at most {LONGEST_RESOURCE} bytes (RFC 8707 §2)"
+        );
+        problems.add(place, "resources", text);
+    }
     problems.check(
         settings.key_verify >= settings.id_token_validity,
         place,
         "key_verify_days",
         "must be at least id_token_validity: a key is published as long as what it signed is valid",
     );
+}
+
+/// Compared byte by byte with what clients ask for, and put into tokens.
+fn is_resource(text: &str) -> bool {
+    let absolute = url::Url::parse(text).is_ok_and(|url| url.fragment().is_none());
+    absolute && text.len() <= LONGEST_RESOURCE && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Compared with `Origin` headers byte by byte, so it must be written as browsers write it.

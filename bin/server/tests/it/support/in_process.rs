@@ -26,6 +26,8 @@ impl Clock for TestClock {
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) management: String,
+    /// Its TLS listeners, in the order of the configuration.
+    pub(crate) tls: Vec<std::net::SocketAddr>,
     pub(crate) clock: ManualClock,
     pub(crate) setup: Setup,
     _data: TempDir,
@@ -56,6 +58,7 @@ impl Server {
         let bound = Bound::bind(&config).unwrap();
         let (url, management) =
             (format!("http://{}", bound.public_address), format!("http://{}", bound.management_address));
+        let tls = bound.tls_addresses.clone();
         let (sender, started) = mpsc::channel();
         let (served, issuer) = (setup.clone(), url.clone());
         std::thread::spawn(move || {
@@ -63,7 +66,7 @@ impl Server {
             actix_web::rt::System::new().block_on(bound.serve(config, served, issuer, started)).unwrap();
         });
         started.recv().unwrap();
-        Self { url, management, clock, setup, _data: data }
+        Self { url, management, tls, clock, setup, _data: data }
     }
 
     pub(crate) fn tenant(&self, name: &str, endpoint: &str) -> String {

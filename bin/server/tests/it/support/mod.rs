@@ -3,6 +3,7 @@
 pub(crate) mod in_process;
 pub(crate) mod raw;
 pub(crate) mod serve;
+pub(crate) mod tls;
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -27,6 +28,8 @@ pub(crate) struct Demo {
     pub(crate) url: String,
     /// `http://address` of the management listener.
     pub(crate) management: String,
+    /// `https://address` of the TLS listener.
+    pub(crate) tls: String,
     /// What it printed up to the end of its welcome.
     pub(crate) printed: Vec<String>,
     /// Where its data is.
@@ -54,7 +57,8 @@ impl Demo {
         let whole = [command, &[binary]].concat();
         let mut child = Command::new(whole[0])
             .args(&whole[1..])
-            .args(["demo", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0", "--data-dir"])
+            .args(["demo", "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"])
+            .args(["--management-listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
             .env("COUNTERSIGN__LOG__FILTER", "warn")
             // A busy machine must not make a test fail that is about something else.
@@ -73,10 +77,11 @@ impl Demo {
         let printed = welcome(&mut child);
         let addresses: Vec<String> =
             printed.iter().filter_map(|line| line.strip_prefix("listening on ")).map(str::to_owned).collect();
-        assert_eq!(addresses.len(), 2, "two addresses in {printed:?}");
+        assert_eq!(addresses.len(), 3, "three addresses in {printed:?}");
         Self {
             url: addresses[0].clone(),
             management: addresses[1].clone(),
+            tls: addresses[2].clone(),
             child,
             printed,
             data: tempfile::tempdir().unwrap(),

@@ -1,7 +1,7 @@
 //! Requests that no well-behaved client sends.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read, Write},
     net::{Shutdown, TcpStream},
     time::Duration,
 };
@@ -59,24 +59,35 @@ impl Answer {
 }
 
 /// A connection on which one request may follow another.
-pub(crate) struct Talk {
-    stream: TcpStream,
+pub(crate) struct Talk<S = TcpStream> {
+    stream: S,
     read: Vec<u8>,
 }
 
 impl Talk {
     pub(crate) fn open(url: &str) -> Self {
-        Self { stream: connect(url), read: Vec::new() }
-    }
-
-    /// Sends. The server may have answered and closed before all is sent: then the rest is lost.
-    pub(crate) fn say(&mut self, bytes: &[u8]) {
-        drop(self.stream.write_all(bytes));
+        Self::over(connect(url))
     }
 
     /// Sends no more.
     pub(crate) fn finish(&mut self) {
         drop(self.stream.shutdown(Shutdown::Write));
+    }
+}
+
+impl<S: Read + Write> Talk<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
+    /// What it lies on.
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Sends. The server may have answered and closed before all is sent: then the rest is lost.
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
+        drop(self.stream.write_all(bytes));
     }
 
     /// The next answer; `None` when the connection ends without one. The answer to `HEAD` has no body.

@@ -1,14 +1,22 @@
 //! `countersign demo`: two tenants, served from a data directory of their own (DECISIONS 6).
 
-use std::path::{Path, PathBuf};
+mod pki;
 
-use domain::TenantName;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use domain::{AuthMethod, ClientId, TenantName, port::ClientLookup as _};
 use jose::{MasterKey, OsEntropy};
 use storage::Database;
 
+use pki::Pki;
+
 use super::{CliError, init::quoted, output, private_file};
 use crate::{
-    config::{Config, RawConfig},
+    clock::{Clock as _, SystemClock},
+    config::{AskFor, Config, RawConfig, TlsSection},
     server::Bound,
     setup::{Setup, SetupError},
     telemetry,
@@ -16,9 +24,12 @@ use crate::{
 };
 
 const TENANTS: [(&str, &str); 2] = [
-    ("ONLINEBANK", include_str!("../../../../fixtures/demo/ONLINEBANK.toml")),
-    ("acme", include_str!("../../../../fixtures/demo/acme.toml")),
+    ("ONLINEBANK", include_str!("../../../../../fixtures/demo/ONLINEBANK.toml")),
+    ("acme", include_str!("../../../../../fixtures/demo/acme.toml")),
 ];
+
+/// Where TLS is if nothing is said.
+const TLS_LISTEN: &str = "127.0.0.1:8443";
 
 const DATABASE: &str = "countersign.sqlite3";
 
@@ -31,6 +42,9 @@ pub(super) struct Args {
     /// Public address; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: String,
+    /// TLS address; port 0 picks a free one. Without it 127.0.0.1:8443, or no TLS where that is taken.
+    #[arg(long)]
+    tls_listen: Option<String>,
     /// Management address; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:9090")]
     management_listen: String,
@@ -53,27 +67,61 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     raw.database.url = format!("sqlite:{}", dir.join(DATABASE).display());
     raw.security.master_key = None;
     raw.security.master_key_file = Some(dir.join("master.key"));
-    let config = Config::check(raw)?;
+    raw.tls = tls_address(args.tls_listen).map(|listen| tls(listen, &dir)).into_iter().collect();
+    let mut config = Config::check(raw)?;
     telemetry::start(&config.raw.log)
         .map_err(|problem| crate::config::ConfigError::value("log.filter", problem))?;
+    private_file::directory(&dir)?;
+    let pki = Pki::open(&dir, SystemClock::default().now())?;
     let bound = Bound::bind(&config)?;
-    let setup = prepare(&dir, &config)?;
+    let setup = prepare(&dir, &config, &pki)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", bound.public_address));
+    let tls = bound.tls_addresses.first().copied();
+    config.raw.server.mtls_url = tls.map(|address| format!("https://{address}"));
     let addresses = [bound.public_address, bound.management_address];
-    let url = public_url.clone();
+    let (url, by_certificate) = (public_url.clone(), by_certificate(&setup)?);
     let started = move || {
         for address in addresses {
             output::line(&format!("listening on http://{address}"));
         }
-        welcome(&url);
+        match tls {
+            Some(address) => output::line(&format!("listening on https://{address}")),
+            None => {
+                output::line(&format!("no TLS: {TLS_LISTEN} is taken; --tls-listen names another address"));
+            }
+        }
+        welcome(&url, tls.filter(|_| by_certificate), &pki);
     };
     actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
     Ok(())
 }
 
+/// Where TLS is to be; nowhere if nothing is said and the usual place is taken.
+fn tls_address(given: Option<String>) -> Option<String> {
+    given.or_else(|| std::net::TcpListener::bind(TLS_LISTEN).is_ok().then(|| TLS_LISTEN.to_owned()))
+}
+
+fn tls(listen: String, dir: &Path) -> TlsSection {
+    TlsSection {
+        listen,
+        certificate: dir.join("pki/server.pem"),
+        private_key: dir.join("pki/server.key"),
+        client_certificates: AskFor::Ask,
+        mtls_host: None,
+    }
+}
+
+/// Whether `client1` may prove itself by certificate: not where the tenant is older than the certificates.
+fn by_certificate(setup: &Setup) -> Result<bool, CliError> {
+    let named = TenantName::parse("ONLINEBANK").zip(ClientId::parse("client1"));
+    let Some((tenant, client)) = named else { return Ok(false) };
+    let Some(tenant) = setup.database.system().tenant_named(&tenant)? else { return Ok(false) };
+    let stored = setup.database.tenant(tenant.id).client(&client)?;
+    Ok(stored.is_some_and(|stored| stored.client.auth_methods.contains(&AuthMethod::TlsClientAuth)))
+}
+
 /// Makes what is missing: directory, master key, database, tenants, and a configuration for the other commands.
-fn prepare(data_dir: &Path, config: &Config) -> Result<Setup, CliError> {
-    private_file::directory(data_dir)?;
+fn prepare(data_dir: &Path, config: &Config, pki: &Pki) -> Result<Setup, CliError> {
     let key = data_dir.join("master.key");
     if !key.exists() {
         if data_dir.join(DATABASE).exists() {
@@ -95,7 +143,8 @@ fn prepare(data_dir: &Path, config: &Config) -> Result<Setup, CliError> {
         let known =
             TenantName::parse(name).map(|name| setup.database.system().tenant_named(&name)).transpose()?;
         if known.flatten().is_none() {
-            tenant_file::apply(&setup, text, ApplyOptions { dry_run: false, prune: false })?;
+            let text = if name == "ONLINEBANK" { with_certificates(text, pki)? } else { text.to_owned() };
+            tenant_file::apply(&setup, &text, ApplyOptions { dry_run: false, prune: false })?;
         }
     }
     let file = data_dir.join("countersign.toml");
@@ -105,25 +154,50 @@ fn prepare(data_dir: &Path, config: &Config) -> Result<Setup, CliError> {
     Ok(setup)
 }
 
+/// The tenant file of ONLINEBANK with what only a running demo has: its authority, and `client1`'s certificates.
+fn with_certificates(text: &str, pki: &Pki) -> Result<String, CliError> {
+    let broken = || CliError::Other("the demo's tenant file is broken".to_owned());
+    let mut file: toml::Table = toml::from_str(text).map_err(|_error| broken())?;
+    let settings = file.get_mut("settings").and_then(toml::Value::as_table_mut).ok_or_else(broken)?;
+    settings.insert("mtls_truststore".to_owned(), pki.text("ca.pem")?.into());
+    let mut clients = file.get_mut("clients").and_then(toml::Value::as_array_mut).into_iter().flatten();
+    let client1 =
+        |client: &&mut toml::Value| client.get("client_id").and_then(toml::Value::as_str) == Some("client1");
+    let client = clients.find(client1).and_then(toml::Value::as_table_mut).ok_or_else(broken)?;
+    let methods = client.get_mut("auth_methods").and_then(toml::Value::as_array_mut).ok_or_else(broken)?;
+    methods.push(AuthMethod::TlsClientAuth.as_str().into());
+    client.insert("tls_client_auth_subject_dn".to_owned(), pki::CLIENT1_DN.into());
+    toml::to_string(&file).map_err(|_error| broken())
+}
+
 /// The configuration with which other commands find the demo's data.
 fn configuration(key: &Path, config: &Config) -> String {
     let raw = &config.raw;
     let public_url =
         config.public_url.as_ref().map(|url| format!("public_url = {}\n", quoted(url))).unwrap_or_default();
+    let tls = raw.tls.first().map(|tls| {
+        format!(
+            "[[tls]]\nlisten = {}\ncertificate = {}\nprivate_key = {}\nclient_certificates = \"ask\"\n\n",
+            quoted(&tls.listen),
+            quoted(&tls.certificate.display().to_string()),
+            quoted(&tls.private_key.display().to_string()),
+        )
+    });
     format!(
         "# Written by `countersign demo`, for commands such as `countersign audit`. All keys: docs/config.md.\n\n\
-         [server]\nlisten = {}\n{public_url}\n[management]\nlisten = {}\n\n[database]\nurl = {}\n\n\
+         [server]\nlisten = {}\n{public_url}\n{}[management]\nlisten = {}\n\n[database]\nurl = {}\n\n\
          [security]\nmaster_key_file = {}",
         quoted(&raw.server.listen),
+        tls.unwrap_or_default(),
         quoted(&raw.management.listen),
         quoted(&raw.database.url),
         quoted(&key.display().to_string()),
     )
 }
 
-fn welcome(url: &str) {
+fn welcome(url: &str, tls: Option<SocketAddr>, pki: &Pki) {
     let bank = format!("{url}/idp/ONLINEBANK/authn");
-    for text in [
+    let lines = [
         String::new(),
         "tenant ONLINEBANK (hid)    client spl-api / password01, client1 / password01, spl-app (public)"
             .to_owned(),
@@ -138,10 +212,34 @@ fn welcome(url: &str) {
         format!(
             "  curl -u spl-api:password01 -d 'grant_type=password&username=alice&password=secret&scope=openid profile' {bank}/token"
         ),
-        format!("  curl {bank}/.well-known/openid-configuration"),
-    ] {
-        output::line(&text);
+    ];
+    for line in &lines {
+        output::line(line);
     }
+    if let Some(address) = tls {
+        for line in by_certificate_lines(address, pki) {
+            output::line(&line);
+        }
+    }
+    output::line(&format!("  curl {bank}/.well-known/openid-configuration"));
+}
+
+/// What shows that certificates prove a client: one that does, and two that do not.
+fn by_certificate_lines(address: SocketAddr, pki: &Pki) -> Vec<String> {
+    let line = |name: &str, what: &str| {
+        format!(
+            "  curl --cacert {} --cert {} --key {} -d grant_type=client_credentials -d client_id=client1 \
+             'https://{address}/idp/ONLINEBANK/authn/token?_tlsclientauth=1' # {what}",
+            pki.file("ca.pem").display(),
+            pki.file(&format!("{name}.pem")).display(),
+            pki.file(&format!("{name}.key")).display(),
+        )
+    };
+    vec![
+        line("client1", "tls_client_auth"),
+        line("stranger", "refused: its CA is unknown"),
+        line("expired", "refused: it has expired"),
+    ]
 }
 
 #[cfg(test)]
@@ -159,24 +257,29 @@ mod tests {
         Config::check(raw).unwrap()
     }
 
+    fn made(dir: &Path) -> Result<Setup, CliError> {
+        private_file::directory(dir)?;
+        prepare(dir, &config(dir), &Pki::open(dir, SystemClock::default().now())?)
+    }
+
     #[test]
     fn other_commands_find_the_demo_and_a_lost_or_wrong_master_key_is_told() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("data");
         let (file, key) = (dir.join("countersign.toml"), dir.join("master.key"));
-        drop(prepare(&dir, &config(&dir)).unwrap());
+        drop(made(&dir).unwrap());
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let read = Config::check(RawConfig::read(Some(&file)).unwrap()).unwrap();
         assert_eq!(read.raw.management.listen, "127.0.0.1:0");
         assert_eq!(Setup::open(&read).unwrap().database.system().tenants().unwrap().len(), 2);
         fs::write(&file, "# mine").unwrap();
-        drop(prepare(&dir, &config(&dir)).unwrap());
+        drop(made(&dir).unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), "# mine");
         fs::write(&key, "cd".repeat(32)).unwrap();
-        let wrong = prepare(&dir, &config(&dir)).err().unwrap();
+        let wrong = made(&dir).err().unwrap();
         assert!(matches!(wrong, CliError::Setup(SetupError::WrongMasterKey)), "{wrong}");
         fs::remove_file(&key).unwrap();
-        let lost = prepare(&dir, &config(&dir)).err().unwrap().to_string();
+        let lost = made(&dir).err().unwrap().to_string();
         assert!(lost.contains("master.key is missing"), "{lost}");
         assert!(!key.exists(), "no other key is made in its place");
     }

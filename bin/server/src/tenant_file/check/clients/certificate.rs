@@ -1,0 +1,69 @@
+//! What a client's certificates are told by (RFC 8705 §2.1.2).
+
+use domain::{AuthMethod, CertificateName, Client, DistinguishedName};
+
+use crate::tenant_file::{
+    document::ClientDoc,
+    problem::{Place, Problems},
+};
+
+const KEY: &str = "tls_client_auth_subject_dn";
+
+/// The registered name: at most one of the five.
+pub(super) fn name(doc: &ClientDoc, place: &Place, problems: &mut Problems<'_>) -> Option<CertificateName> {
+    let ip = doc.tls_client_auth_san_ip.as_deref().map(str::parse::<std::net::IpAddr>);
+    if let Some(Err(error)) = &ip {
+        problems.add(place, "tls_client_auth_san_ip", format!("must be an address ({error})"));
+    }
+    let mut names = [
+        doc.tls_client_auth_subject_dn.clone().map(CertificateName::SubjectDn),
+        doc.tls_client_auth_san_dns.clone().map(CertificateName::SanDns),
+        doc.tls_client_auth_san_uri.clone().map(CertificateName::SanUri),
+        ip.and_then(Result::ok).map(CertificateName::SanIp),
+        doc.tls_client_auth_san_email.clone().map(CertificateName::SanEmail),
+    ]
+    .into_iter()
+    .flatten();
+    let first = names.next();
+    let text = "is one of five ways to name a certificate: give one tls_client_auth_… key only";
+    problems.check(names.next().is_none(), place, KEY, text);
+    first
+}
+
+/// Whether the name fits its kind and the client's methods.
+pub(super) fn check(client: &Client, place: &Place, problems: &mut Problems<'_>) {
+    let by_chain = client.auth_methods.contains(&AuthMethod::TlsClientAuth);
+    let text = "or one of the other tls_client_auth_… keys is needed by tls_client_auth, and means nothing without it";
+    problems.check(by_chain == client.certificate_name.is_some(), place, KEY, text);
+    let plain =
+        |text: &str| (1..=1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    match &client.certificate_name {
+        Some(CertificateName::SubjectDn(text)) => {
+            let text = DistinguishedName::parse(text).is_some();
+            let rule = "must be a distinguished name such as CN=client1,O=Bank,C=NO, the most significant part last (RFC 4514)";
+            problems.check(text, place, KEY, rule);
+        }
+        Some(CertificateName::SanDns(name)) => {
+            let fits = plain(name) && !name.contains('*');
+            problems.check(fits, place, "tls_client_auth_san_dns", "must be a host name without wildcards");
+        }
+        Some(CertificateName::SanUri(uri)) => {
+            problems.check(
+                plain(uri) && uri.contains(':'),
+                place,
+                "tls_client_auth_san_uri",
+                "must be a URI",
+            );
+        }
+        Some(CertificateName::SanEmail(address)) => {
+            let fits = plain(address) && address.contains('@');
+            problems.check(
+                fits,
+                place,
+                "tls_client_auth_san_email",
+                "must be an address such as ops@bank.example",
+            );
+        }
+        Some(CertificateName::SanIp(_)) | None => {}
+    }
+}

@@ -1,0 +1,101 @@
+//! A TLS handshake, and what it says of the peer.
+
+use std::{io, pin::Pin, sync::Arc, time::Duration};
+
+use actix_web::rt::net::TcpStream;
+use domain::PeerCertificate;
+use openssl::ssl::{NameType, Ssl, SslRef};
+use tokio_openssl::SslStream;
+
+use super::Slot;
+use crate::config::AskFor;
+
+/// Which names a connection may be used for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NameRule {
+    /// All.
+    #[default]
+    Any,
+    /// Only this one: certificates are asked for on it.
+    Only(String),
+    /// All but this one.
+    Not(String),
+}
+
+impl NameRule {
+    /// Whether a request for `host`, without its port, is at home here. Names know no case, and may end in a dot.
+    pub fn allows(&self, host: &str) -> bool {
+        let is = |name: &str| host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case(name);
+        match self {
+            Self::Any => true,
+            Self::Only(name) => is(name),
+            Self::Not(name) => !is(name),
+        }
+    }
+}
+
+/// What a handshake says.
+#[derive(Debug, Default)]
+pub struct Handshake {
+    /// The certificate whose key the peer has proved to hold.
+    pub certificate: Option<Arc<PeerCertificate>>,
+    /// Which names the connection may be used for.
+    pub names: NameRule,
+}
+
+/// Shakes hands, in at most `patience`.
+///
+/// # Errors
+/// Those of the peer and of the network; `TimedOut`.
+pub async fn accept(
+    io: TcpStream,
+    slot: &Slot,
+    patience: Duration,
+) -> io::Result<(SslStream<TcpStream>, Handshake)> {
+    let ssl = Ssl::new(slot.acceptor().context())?;
+    let mut stream = SslStream::new(ssl, io)?;
+    let done = tokio::time::timeout(patience, Pin::new(&mut stream).accept()).await;
+    done.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?.map_err(io::Error::other)?;
+    let handshake = Handshake { certificate: certificate(stream.ssl()), names: names(stream.ssl(), slot) };
+    Ok((stream, handshake))
+}
+
+fn names(ssl: &SslRef, slot: &Slot) -> NameRule {
+    let section = slot.section();
+    let Some(host) = section.mtls_host.clone().filter(|_| section.client_certificates == AskFor::BySni)
+    else {
+        return NameRule::Any;
+    };
+    let named = ssl.servername(NameType::HOST_NAME).is_some_and(|name| name.eq_ignore_ascii_case(&host));
+    if named { NameRule::Only(host) } else { NameRule::Not(host) }
+}
+
+/// The peer's certificate. One that does not read counts as none, and the log says so.
+fn certificate(ssl: &SslRef) -> Option<Arc<PeerCertificate>> {
+    let leaf = ssl.peer_certificate()?.to_der().ok()?;
+    // On the server's side the library leaves the peer's own certificate out of the chain.
+    let sent =
+        ssl.peer_cert_chain().map(|chain| chain.iter().filter_map(|other| other.to_der().ok()).collect());
+    match jose::peer_certificate(&leaf, sent.unwrap_or_default()) {
+        Ok(certificate) => Some(Arc::new(certificate)),
+        Err(error) => {
+            tracing::warn!(%error, "a client's certificate is not looked at");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_of_one_name_is_not_used_for_the_other() {
+        let mtls = NameRule::Only("mtls.id.example".to_owned());
+        assert!(mtls.allows("mtls.id.example") && mtls.allows("MTLS.id.example."));
+        assert!(!mtls.allows("id.example") && !mtls.allows("") && !mtls.allows("127.0.0.1"));
+        let other = NameRule::Not("mtls.id.example".to_owned());
+        assert!(!other.allows("mtls.id.example") && !other.allows("MTLS.id.example."));
+        assert!(other.allows("id.example") && other.allows(""));
+    }
+}

@@ -1,0 +1,103 @@
+//! Proof by the certificate of the connection (RFC 8705 §2).
+
+use domain::{
+    AuditEvent, AuditKind, AuditOutcome, AuthMethod, ChainProblem, ClientId, Env, Fault, OAuthErrorCode,
+    PeerCertificate, Refusal, Write, WriteBatch, port::StoredClient,
+};
+
+use crate::{
+    AuthStep, Facts, Presented, Reason,
+    attest::attest,
+    decide::{named, source_allowed},
+    reason::CERTIFICATE_FAILED,
+};
+
+/// Whether the decision needs to know what the tenant's truststore says of the certificate: so the host judges the
+/// chain only then.
+pub fn needs_chain(presented: &Presented, stored: Option<&StoredClient>) -> bool {
+    let may = |stored: &StoredClient| stored.client.auth_methods.contains(&AuthMethod::TlsClientAuth);
+    matches!(presented, Presented::Certificate { .. }) && stored.is_some_and(may)
+}
+
+/// Decides about a client that showed a certificate and named itself. A public client's certificate proves nothing, and
+/// is there to bind tokens.
+pub(crate) fn decide(
+    (client_id, certificate, explicit): (&ClientId, &PeerCertificate, bool),
+    facts: &Facts<'_>,
+    env: &Env<'_>,
+) -> Result<AuthStep, Fault> {
+    let stored = match named(facts, client_id)? {
+        Ok(stored) => stored,
+        Err(reason) => return Ok(refused(reason, WriteBatch::new())),
+    };
+    let client = &stored.client;
+    if client.is_public() && !explicit {
+        return Ok(if source_allowed(facts, client) {
+            AuthStep::Authenticated(attest(client, Some(AuthMethod::None)), WriteBatch::new())
+        } else {
+            crate::decide::refused(facts, Reason::SourceNotAllowed)
+        });
+    }
+    let reason = match prove(stored, certificate, facts, env) {
+        Ok(method) if source_allowed(facts, client) => {
+            return Ok(AuthStep::Authenticated(attest(client, Some(method)), WriteBatch::new()));
+        }
+        Ok(_method) => Reason::SourceNotAllowed,
+        Err(reason) => reason,
+    };
+    let mut writes = WriteBatch::new();
+    if is_worth_a_row(reason, facts) {
+        let kind = AuditKind::ClientAuthentication;
+        let event = AuditEvent::new(env, facts.origin, kind, AuditOutcome::Refused, reason.label())?;
+        let detail = format!("x5t#S256={}", certificate.thumbprint.to_base64url());
+        writes.push(Write::Audit(Box::new(event.client(client_id.as_str()).detail(detail))));
+    }
+    Ok(refused(reason, writes))
+}
+
+/// Which of the client's methods the certificate satisfies.
+fn prove(
+    stored: &StoredClient,
+    certificate: &PeerCertificate,
+    facts: &Facts<'_>,
+    env: &Env<'_>,
+) -> Result<AuthMethod, Reason> {
+    let methods = &stored.client.auth_methods;
+    let by_chain = methods
+        .contains(&AuthMethod::TlsClientAuth)
+        .then(|| under_authority(stored, certificate, facts, env));
+    if let Some(Ok(())) = by_chain {
+        return Ok(AuthMethod::TlsClientAuth);
+    }
+    Err(by_chain.and_then(Result::err).unwrap_or(Reason::MethodNotAllowed))
+}
+
+/// `tls_client_auth` (RFC 8705 §2.1): the chain, the dates and the one registered name.
+fn under_authority(
+    stored: &StoredClient,
+    certificate: &PeerCertificate,
+    facts: &Facts<'_>,
+    env: &Env<'_>,
+) -> Result<(), Reason> {
+    facts.chain.unwrap_or(Err(ChainProblem::NoTruststore)).map_err(Reason::Chain)?;
+    if !certificate.is_current(env.now) {
+        return Err(Reason::Chain(ChainProblem::Expired));
+    }
+    let name = stored.client.certificate_name.as_ref();
+    if name.is_some_and(|name| name.is_of(certificate)) { Ok(()) } else { Err(Reason::CertificateOfAnother) }
+}
+
+/// Whether a failure is told in the audit log: only where an authority of the tenant has signed the certificate.
+/// Anybody else could fill the log (DECISIONS 3.6).
+fn is_worth_a_row(reason: Reason, facts: &Facts<'_>) -> bool {
+    match facts.chain {
+        Some(Ok(())) => true,
+        Some(Err(ChainProblem::Expired | ChainProblem::NotYetValid)) => matches!(reason, Reason::Chain(_)),
+        Some(Err(_)) | None => false,
+    }
+}
+
+/// The same text whatever is wrong: what depends on stored facts tells nothing of them (DECISIONS 4.1).
+fn refused(reason: Reason, writes: WriteBatch) -> AuthStep {
+    AuthStep::Refused(Refusal::new(OAuthErrorCode::InvalidClient, reason.label(), CERTIFICATE_FAILED), writes)
+}

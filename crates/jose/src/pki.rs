@@ -1,0 +1,167 @@
+//! A certificate authority for demonstrations and tests: keys are P-256, signatures ECDSA with SHA-256.
+
+use domain::{AltName, Fault, Secret, Timestamp, port::Entropy};
+use openssl::{
+    asn1::Asn1Time,
+    bn::BigNum,
+    ec::{EcGroup, EcKey},
+    error::ErrorStack,
+    hash::MessageDigest,
+    nid::Nid,
+    pkey::{PKey, Private},
+    x509::{
+        X509, X509Builder, X509Name,
+        extension::{
+            AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+            SubjectKeyIdentifier,
+        },
+    },
+};
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Signing certificates, with at most this many more authorities below it.
+    Authority(Option<u32>),
+    /// TLS servers.
+    Server,
+    /// TLS clients.
+    Client,
+}
+
+/// A certificate to be made.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Short names and values, the most significant first: `[("O", "Bank"), ("CN", "client1")]`.
+    pub subject: &'a [(&'a str, &'a str)],
+    /// `subjectAltName`.
+    pub alt_names: &'a [AltName],
+    /// `notBefore` and `notAfter`, in whole seconds.
+    pub dates: (Timestamp, Timestamp),
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// A certificate and its private key.
+pub struct Issued {
+    certificate: X509,
+    key: PKey<Private>,
+}
+
+impl Issued {
+    /// A new key and a certificate for it, signed by `issuer`, or by itself.
+    ///
+    /// # Errors
+    /// [`Fault::Crypto`] when the library refuses, such as an unknown short name; [`Fault::Entropy`].
+    pub fn make(wanted: &Wanted<'_>, issuer: Option<&Self>, entropy: &dyn Entropy) -> Result<Self, Fault> {
+        let mut serial = [0_u8; 16];
+        entropy.fill(&mut serial)?;
+        let [first, ..] = &mut serial;
+        // Positive and never zero (RFC 5280 §4.1.2.2).
+        *first = *first & 0x7f | 0x40;
+        build(wanted, issuer, &serial).or(Err(Fault::Crypto("making a certificate")))
+    }
+
+    /// The certificate in PEM.
+    ///
+    /// # Errors
+    /// [`Fault::Crypto`].
+    pub fn certificate_pem(&self) -> Result<String, Fault> {
+        let pem = self.certificate.to_pem().or(Err(Fault::Crypto("writing a certificate")))?;
+        String::from_utf8(pem).or(Err(Fault::Invariant("PEM is ASCII")))
+    }
+
+    /// The certificate's DER.
+    ///
+    /// # Errors
+    /// [`Fault::Crypto`].
+    pub fn certificate_der(&self) -> Result<Vec<u8>, Fault> {
+        self.certificate.to_der().or(Err(Fault::Crypto("writing a certificate")))
+    }
+
+    /// The private key in PEM (PKCS #8), not encrypted.
+    ///
+    /// # Errors
+    /// [`Fault::Crypto`].
+    pub fn key_pem(&self) -> Result<Secret, Fault> {
+        let pem = self.key.private_key_to_pem_pkcs8().or(Err(Fault::Crypto("writing a key")))?;
+        String::from_utf8(pem).map(Secret::new).or(Err(Fault::Invariant("PEM is ASCII")))
+    }
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued").field("subject", &self.certificate.subject_name()).finish_non_exhaustive()
+    }
+}
+
+fn build(wanted: &Wanted<'_>, issuer: Option<&Issued>, serial: &[u8]) -> Result<Issued, ErrorStack> {
+    let key = PKey::from_ec_key(EcKey::generate(&*EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?)?)?;
+    let mut subject = X509Name::builder()?;
+    for (name, value) in wanted.subject {
+        subject.append_entry_by_text(name, value)?;
+    }
+    let subject = subject.build();
+    let (from, until) = wanted.dates;
+    let mut builder = X509::builder()?;
+    builder.set_version(2)?;
+    builder.set_serial_number(&*BigNum::from_slice(serial)?.to_asn1_integer()?)?;
+    builder.set_subject_name(&subject)?;
+    builder.set_issuer_name(issuer.map_or(&*subject, |issuer| issuer.certificate.subject_name()))?;
+    builder.set_not_before(&*Asn1Time::from_unix(from.as_numeric_date())?)?;
+    builder.set_not_after(&*Asn1Time::from_unix(until.as_numeric_date())?)?;
+    builder.set_pubkey(&key)?;
+    extensions(&mut builder, wanted, issuer)?;
+    builder.sign(issuer.map_or(&*key, |issuer| &*issuer.key), MessageDigest::sha256())?;
+    Ok(Issued { certificate: builder.build(), key })
+}
+
+fn extensions(
+    builder: &mut X509Builder,
+    wanted: &Wanted<'_>,
+    issuer: Option<&Issued>,
+) -> Result<(), ErrorStack> {
+    let mut basic = BasicConstraints::new();
+    basic.critical();
+    let mut usage = KeyUsage::new();
+    usage.critical();
+    match wanted.purpose {
+        Purpose::Authority(below) => {
+            basic.ca();
+            if let Some(below) = below {
+                basic.pathlen(below);
+            }
+            usage.key_cert_sign().crl_sign();
+        }
+        Purpose::Server | Purpose::Client => drop(usage.digital_signature()),
+    }
+    builder.append_extension(basic.build()?)?;
+    builder.append_extension(usage.build()?)?;
+    match wanted.purpose {
+        Purpose::Authority(_) => {}
+        Purpose::Server => builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?,
+        Purpose::Client => builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?,
+    }
+    let parent = issuer.map(|issuer| &*issuer.certificate);
+    let subject_key = SubjectKeyIdentifier::new().build(&builder.x509v3_context(parent, None))?;
+    builder.append_extension(subject_key)?;
+    if parent.is_some() {
+        let mut identifier = AuthorityKeyIdentifier::new();
+        let authority = identifier.keyid(true).build(&builder.x509v3_context(parent, None))?;
+        builder.append_extension(authority)?;
+    }
+    if !wanted.alt_names.is_empty() {
+        let mut names = SubjectAlternativeName::new();
+        for name in wanted.alt_names {
+            match name {
+                AltName::Dns(text) => names.dns(text),
+                AltName::Uri(text) => names.uri(text),
+                AltName::Ip(ip) => names.ip(&ip.to_string()),
+                AltName::Email(text) => names.email(text),
+            };
+        }
+        let names = names.build(&builder.x509v3_context(parent, None))?;
+        builder.append_extension(names)?;
+    }
+    Ok(())
+}

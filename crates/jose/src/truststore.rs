@@ -1,0 +1,145 @@
+//! Whether a client's certificate leads to an authority that a tenant trusts (RFC 5280 §6).
+
+use domain::{ChainProblem, PeerCertificate, Timestamp};
+use openssl::{
+    error::ErrorStack,
+    stack::Stack,
+    x509::{
+        X509, X509PurposeId, X509StoreContext, X509VerifyResult,
+        store::{X509Store, X509StoreBuilder},
+        verify::{X509VerifyFlags, X509VerifyParam},
+    },
+};
+
+use crate::peer::instant;
+
+/// Most authorities of one tenant.
+const MOST: usize = 64;
+/// Longest PEM, bytes.
+const LONGEST: usize = 256 * 1024;
+/// Most authorities between a client's certificate and a trusted one.
+const DEPTH: i32 = 6;
+/// 112 bits: RSA from 2048, no SHA-1 (`SSL_CTX_set_security_level`).
+const SECURITY_LEVEL: i32 = 2;
+
+/// Why a text is no truststore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TruststoreRejected {
+    /// It is longer than 256 KiB, or has more than 64 certificates.
+    #[error("is too large: at most 64 certificates and 256 KiB")]
+    TooLarge,
+    /// It is no PEM, or something in it is no certificate.
+    #[error("does not read as certificates in PEM")]
+    Unreadable,
+    /// There is nothing in it.
+    #[error("holds no certificate")]
+    Empty,
+}
+
+/// The authorities that a tenant trusts for its clients' certificates.
+pub struct Truststore {
+    anchors: Vec<X509>,
+}
+
+/// From when until when a chain, as it was found, is valid: its certificates' dates taken together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The latest `notBefore`.
+    pub from: Timestamp,
+    /// The earliest `notAfter`: the last second.
+    pub until: Timestamp,
+}
+
+impl Window {
+    /// Whether `now` lies in it, both ends included.
+    pub const fn contains(&self, now: Timestamp) -> bool {
+        self.from.has_passed(now) && now.as_numeric_date() <= self.until.as_numeric_date()
+    }
+}
+
+impl Truststore {
+    /// Reads certificates in PEM. Each of them is trusted by itself, be it a root or not.
+    ///
+    /// # Errors
+    /// [`TruststoreRejected`].
+    pub fn from_pem(pem: &str) -> Result<Self, TruststoreRejected> {
+        if pem.len() > LONGEST {
+            return Err(TruststoreRejected::TooLarge);
+        }
+        let anchors = X509::stack_from_pem(pem.as_bytes()).or(Err(TruststoreRejected::Unreadable))?;
+        // What is no certificate is passed over there.
+        let begun = pem.matches("-----BEGIN ").count();
+        match anchors.len() {
+            0 if begun == 0 => Err(TruststoreRejected::Empty),
+            read if read != begun => Err(TruststoreRejected::Unreadable),
+            read if read > MOST => Err(TruststoreRejected::TooLarge),
+            _ => Ok(Self { anchors }),
+        }
+    }
+
+    /// Judges the chain of a TLS client's certificate at `now`. Revocation is not looked at. What comes back is how long
+    /// the same judgement would stand.
+    ///
+    /// # Errors
+    /// [`ChainProblem`]; also [`ChainProblem::Untrusted`] where the library fails.
+    pub fn judge(&self, certificate: &PeerCertificate, now: Timestamp) -> Result<Window, ChainProblem> {
+        self.chain(certificate, now).unwrap_or(Err(ChainProblem::Untrusted))
+    }
+
+    fn chain(
+        &self,
+        certificate: &PeerCertificate,
+        now: Timestamp,
+    ) -> Result<Result<Window, ChainProblem>, ErrorStack> {
+        let leaf = X509::from_der(&certificate.der)?;
+        let mut sent = Stack::new()?;
+        for other in certificate.chain.iter().filter_map(|der| X509::from_der(der).ok()) {
+            sent.push(other)?;
+        }
+        let mut context = X509StoreContext::new()?;
+        context.init(&*self.store(now)?, &leaf, &sent, |context| {
+            if !context.verify_cert()? {
+                return Ok(Err(reason(context.error())));
+            }
+            let mut window = Window { from: certificate.not_before, until: certificate.not_after };
+            for link in context.chain().into_iter().flatten() {
+                window.from = window.from.max(instant(link.not_before())?);
+                window.until = window.until.min(instant(link.not_after())?);
+            }
+            Ok(Ok(window))
+        })
+    }
+
+    fn store(&self, now: Timestamp) -> Result<X509Store, ErrorStack> {
+        let mut store = X509StoreBuilder::new()?;
+        for anchor in &self.anchors {
+            store.add_cert(anchor.clone())?;
+        }
+        let mut rules = X509VerifyParam::new()?;
+        rules.set_time(now.as_numeric_date());
+        rules.set_purpose(X509PurposeId::SSL_CLIENT)?;
+        rules.set_depth(DEPTH);
+        rules.set_auth_level(SECURITY_LEVEL);
+        rules.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+        store.set_param(&rules)?;
+        Ok(store.build())
+    }
+}
+
+impl std::fmt::Debug for Truststore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Truststore({} authorities)", self.anchors.len())
+    }
+}
+
+/// The library's reason (`x509_vfy.h`) as one of ours.
+fn reason(result: X509VerifyResult) -> ChainProblem {
+    match result.as_raw() {
+        9 => ChainProblem::NotYetValid,
+        10 => ChainProblem::Expired,
+        // Depth, names, authorities that are none, path length, purpose, trust, key usage, critical extensions.
+        22 | 25 | 26 | 28 | 32 | 34 | 37 | 39..=42 | 47..=53 | 79..=82 => ChainProblem::Purpose,
+        66..=68 => ChainProblem::Weak,
+        _ => ChainProblem::Untrusted,
+    }
+}
