@@ -119,6 +119,7 @@ ensure_test_tools() {
   have node || wanted+=(nodejs)
   have npm || wanted+=(npm)
   have python3 || wanted+=(python3)
+  python3 -c 'import ensurepip' 2>/dev/null || wanted+=(python3-venv)
   have curl || wanted+=(curl)
   [ ${#wanted[@]} -eq 0 ] || install_debian "${wanted[@]}"
   pg_bin >/dev/null || without_starting_services install_debian postgresql

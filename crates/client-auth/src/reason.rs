@@ -109,6 +109,11 @@ const BEARER_FAILED: &str = "Client authentication failed: the access token cann
 pub(crate) const CERTIFICATE_FAILED: &str =
     "Client authentication failed: the certificate does not authenticate this client";
 
+/// What depends on stored facts.
+const fn failed(profile: &WireProfile) -> &'static str {
+    if profile.hid_members { HID_FAILED } else { FAILED }
+}
+
 impl Reason {
     /// What log, audit and metrics call it.
     pub const fn label(self) -> &'static str {
@@ -273,13 +278,7 @@ impl Reason {
             | Self::AssertionUnknownKey
             | Self::AssertionSignature
             | Self::KeysUnavailable
-            | Self::AssertionReplayed => {
-                if profile.hid_members {
-                    HID_FAILED
-                } else {
-                    FAILED
-                }
-            }
+            | Self::AssertionReplayed => failed(profile),
             Self::MalformedBearer
             | Self::UnknownBearer
             | Self::ExpiredBearer

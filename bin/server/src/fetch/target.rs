@@ -90,24 +90,29 @@ fn is_own_v6(address: Ipv6Addr) -> bool {
 /// Global unicast is 2000::/3; of that, what is special is left out.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
-    let special = (a == 0x2001 && b < 0x0200) // IETF protocol assignments, Teredo among them
-        || (a == 0x2001 && b == 0x0db8)
-        || (a == 0x3fff && b < 0x1000);
+    // IETF protocol assignments, Teredo among them, and the two of the documentation.
+    let special = match a {
+        0x2001 => b < 0x0200 || b == 0x0db8,
+        0x3fff => b < 0x1000,
+        _ => false,
+    };
     a & 0xe000 == 0x2000 && !special
 }
 
 /// The IPv4 address that a translated one leads to: 6to4 (RFC 3056), NAT64 (RFC 6052), and the compatible form.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let v4 = |high: u16, low: u16| {
-        let [p, q] = high.to_be_bytes();
-        let [r, s] = low.to_be_bytes();
-        Ipv4Addr::new(p, q, r, s)
+    let octets = address.octets();
+    let at = |from: usize| {
+        let four: [u8; 4] = octets.get(from..from.saturating_add(4))?.try_into().ok()?;
+        Some(Ipv4Addr::from(four))
     };
-    match (a, b) {
-        (0x2002, _) => Some(v4(b, c)),
-        (0x0064, 0xff9b) => Some(v4(g, h)),
-        (0, 0) if (c, d, e, f) == (0, 0, 0, 0) && !(g == 0 && h <= 1) => Some(v4(g, h)),
+    let is_compatible = octets.iter().take(12).all(|octet| *octet == 0)
+        && !address.is_loopback()
+        && !address.is_unspecified();
+    match octets {
+        [0x20, 0x02, ..] => at(2),
+        [0x00, 0x64, 0xff, 0x9b, ..] => at(12),
+        _ if is_compatible => at(12),
         _ => None,
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn policy(policy: &AuthenticationPolicy) -> Result<PolicyDoc, Fault> 
 
 /// A client, without its secrets.
 pub(super) fn client(client: &Client) -> ClientDoc {
+    let sources = client.allowed_sources.iter().map(ToString::to_string);
     let named =
         |kind: fn(&CertificateName) -> Option<String>| client.certificate_name.as_ref().and_then(kind);
     ClientDoc {
@@ -72,11 +73,7 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         hid_client_pwd_policy: Some(client.client_pwd_policy.as_str().to_owned()),
         hid_user_authn_policy: client.user_authn_policy.as_ref().map(|code| code.as_str().to_owned()),
         hid_user_channel: client.user_channel.as_ref().map(|code| code.as_str().to_owned()),
-        hid_client_authentication_constraints: client
-            .allowed_sources
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        hid_client_authentication_constraints: sources.collect(),
         id_token_signed_response_alg: Some(client.id_token_signed_response_alg),
         userinfo_signed_response_alg: client.userinfo_signed_response_alg,
         introspection_signed_response_alg: Some(client.introspection_signed_response_alg),

@@ -159,3 +159,22 @@ fn the_metadata_names_methods_and_algorithms_for_each_endpoint() {
         assert_eq!(*algs, json!(["RS256", "PS256", "ES256", "EdDSA", "HS256"]), "{endpoint}");
     }
 }
+
+/// Seed 000: "Sample token request with private_key_jwt", its elided assertion replaced by a real one with its header.
+#[test]
+fn sample_token_request_with_private_key_jwt() {
+    let key = Key::rsa();
+    let client = key_client("client1", &set(&[key.jwk(&json!({ "kid": "22", "alg": "RS256" }))]));
+    let dir = tempfile::tempdir().unwrap();
+    configure(dir.path(), &[("bank", "hid", &client)]);
+    let node = Node::start(dir.path(), "c.toml");
+    let assertion = key.jwt("RS256", &json!({ "kid": "22" }), &claims("client1", &format!("{HID}/token")));
+    let body = "grant_type=client_credentials&client_id=client1\
+                &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+                &client_assertion=";
+    let request = http().post(endpoint(&node, "bank", "token"));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.body(format!("{body}{assertion}")).json_ok();
+    let members: Vec<&String> = answer.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["access_token", "token_type", "expires_in"]);
+}

@@ -1,6 +1,7 @@
 //! Clients that prove themselves with JWTs (RFC 7523), against the real binary.
 
 mod attacks;
+mod foreign;
 mod keys;
 mod methods;
 mod published;
