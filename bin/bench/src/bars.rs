@@ -42,7 +42,13 @@ pub(crate) fn of_rates(samples: &Samples) -> Vec<Bar> {
         return vec![of(pgbench::BAR), of(pgbench::FEW)];
     }
     let mut bars = Vec::new();
-    for (name, bar) in [("client_credentials", 0.6), ("introspect", 0.6), ("refresh_token", 0.5)] {
+    for (name, bar) in [
+        ("client_credentials", 0.6),
+        ("introspect", 0.6),
+        ("refresh_token", 0.5),
+        ("dpop", 0.55),
+        ("jwt_access_token", 0.55),
+    ] {
         let demand = format!("{name}: efficiency at least {bar}");
         bars.push(Bar::at_least(demand, efficiency(samples, name), bar));
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Result};
 use crate::load::connection::{basic, request};
+use crate::load::proof::Prover;
 use crate::load::{self, Script};
 use crate::serving::Server;
 
@@ -11,6 +12,9 @@ use crate::serving::Server;
 const CONNECTIONS: usize = 32;
 
 const BANK: &str = "/idp/ONLINEBANK/authn";
+const OWN: &str = "/idp/bench/authn";
+/// What an installation is called.
+const PUBLIC: &str = "http://127.0.0.1:18080";
 const ACME: &str = "/idp/acme/authn";
 const PASSWORD: &str = "grant_type=password&username=bob&password=correct-horse-battery-staple&scope=";
 const MACHINE: &str = "grant_type=client_credentials";
@@ -68,7 +72,7 @@ const fn case(
 }
 
 /// Every case, those of one kind of work side by side.
-pub(crate) const CASES: [Case; 14] = [
+pub(crate) const CASES: [Case; 16] = [
     case(Host::Floor, "client_credentials", "", |_| Ok(same(&machine("/token")))),
     case(Host::Countersign, "client_credentials", "token", |_| Ok(same(&machine(&format!("{BANK}/token"))))),
     case(Host::OidcProvider, "client_credentials", "", |_| Ok(same(&peer("/token", MACHINE)))),
@@ -106,6 +110,17 @@ pub(crate) const CASES: [Case; 14] = [
         })
     }),
     case(Host::Countersign, "password", "token", |_| Ok(same(&password("profile")))),
+    case(Host::Countersign, "dpop", "token", |_| {
+        let (line, url) = (format!("POST {OWN}/token"), format!("{PUBLIC}{OWN}/token"));
+        each(|| Script::proof(Prover::new(&line, &url, &basic("dpop", "Quartz-Lantern-48"), MACHINE)?))
+    }),
+    case(Host::Countersign, "jwt_access_token", "token", |_| {
+        Ok(same(&request(
+            &format!("POST {OWN}/token"),
+            Some(&basic("jwt", "Quartz-Lantern-48")),
+            Some(MACHINE),
+        )))
+    }),
     case(Host::Floor, "discovery", "", |_| Ok(same(&request("GET /document/discovery", None, None)))),
     case(Host::Countersign, "discovery", "discovery", |_| Ok(same(&document("discovery")))),
     case(Host::Floor, "jwks", "", |_| Ok(same(&request("GET /document/jwks", None, None)))),

@@ -36,6 +36,7 @@ macro_rules! from {
 }
 
 from!(
+    openssl::error::ErrorStack,
     std::io::Error,
     std::net::AddrParseError,
     std::num::ParseFloatError,

@@ -14,7 +14,7 @@ pub(crate) struct Formula {
 }
 
 /// One for each whole.
-pub(crate) const FORMULAS: [Formula; 7] = [
+pub(crate) const FORMULAS: [Formula; 9] = [
     Formula { name: "client_credentials", floor: "client_credentials", parts: &["commit two rows"] },
     Formula { name: "introspect", floor: "introspect", parts: &["read a session"] },
     Formula {
@@ -31,6 +31,12 @@ pub(crate) const FORMULAS: [Formula; 7] = [
         name: "password",
         floor: "client_credentials",
         parts: &["read a user by name", "read an authenticator", "check a hash of 8 KiB", "commit a log-in"],
+    },
+    Formula { name: "dpop", floor: "client_credentials", parts: &["verify ES256", "commit three rows"] },
+    Formula {
+        name: "jwt_access_token",
+        floor: "client_credentials",
+        parts: &["sign ES256", "commit one row"],
     },
     Formula { name: "discovery", floor: "discovery", parts: &[] },
     Formula { name: "jwks", floor: "jwks", parts: &[] },

@@ -113,7 +113,8 @@ pub(crate) fn forwarded(line: &str, source: &str, authorization: Option<&str>, f
     with(line, &format!("x-forwarded-for: {source}\r\n{headers}"), Some(form))
 }
 
-fn with(line: &str, headers: &str, form: Option<&str>) -> Vec<u8> {
+/// The same with any headers.
+pub(super) fn with(line: &str, headers: &str, form: Option<&str>) -> Vec<u8> {
     let body = form.map_or_else(
         || "\r\n".to_owned(),
         |form| {

@@ -4,6 +4,7 @@ pub(crate) mod connection;
 pub(crate) mod flood;
 mod generator;
 mod latency;
+pub(crate) mod proof;
 mod script;
 
 use std::net::SocketAddr;

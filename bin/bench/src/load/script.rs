@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::connection::request;
+use super::proof::Prover;
 use crate::failure::{Failure, Result};
 
 /// What one connection sends, again and again.
@@ -18,6 +19,13 @@ pub(crate) enum Script {
         /// The token to present, and with it the request.
         next: Vec<u8>,
     },
+    /// A request with a new DPoP proof each time.
+    Proof {
+        /// Who makes the proofs.
+        prover: Box<Prover>,
+        /// The next request.
+        next: Vec<u8>,
+    },
 }
 
 impl Script {
@@ -27,10 +35,18 @@ impl Script {
         Self::Refresh { line: line.to_owned(), authorization: authorization.to_owned(), next }
     }
 
+    /// Requests with proofs of `prover`'s.
+    ///
+    /// # Errors
+    /// When the first cannot be made.
+    pub(crate) fn proof(prover: Prover) -> Result<Self> {
+        Ok(Self::Proof { next: prover.request()?, prover: Box::new(prover) })
+    }
+
     /// The next request.
     pub(crate) fn request(&self) -> &[u8] {
         match self {
-            Self::Same(bytes) | Self::Refresh { next: bytes, .. } => bytes,
+            Self::Same(bytes) | Self::Refresh { next: bytes, .. } | Self::Proof { next: bytes, .. } => bytes,
         }
     }
 
@@ -39,11 +55,15 @@ impl Script {
     /// # Errors
     /// When an answer in a chain brings no token.
     pub(crate) fn learn(&mut self, body: &[u8]) -> Result<()> {
-        if let Self::Refresh { line, authorization, next } = self {
-            let answer: Value = serde_json::from_slice(body)?;
-            let token = answer.get("refresh_token").and_then(Value::as_str);
-            let token = token.ok_or_else(|| Failure::new("an answer without a refresh_token"))?;
-            *next = refresh_request(line, authorization, token);
+        match self {
+            Self::Same(_) => {}
+            Self::Refresh { line, authorization, next } => {
+                let answer: Value = serde_json::from_slice(body)?;
+                let token = answer.get("refresh_token").and_then(Value::as_str);
+                let token = token.ok_or_else(|| Failure::new("an answer without a refresh_token"))?;
+                *next = refresh_request(line, authorization, token);
+            }
+            Self::Proof { prover, next } => *next = prover.request()?,
         }
         Ok(())
     }

@@ -28,6 +28,10 @@ pub(super) fn rates(records: &Records, span: Duration) -> Result<Vec<(&'static s
         let session = Write::InsertSession(Box::new(records.session(None, false)?));
         Ok(WriteBatch { writes: vec![session, records.audit()?] })
     })?;
+    let three = measure(records, span, |_waiter| {
+        let session = Write::InsertSession(Box::new(records.session(None, false)?));
+        Ok(WriteBatch { writes: vec![records.used_once()?, session, records.audit()?] })
+    })?;
     let log_in = measure(records, span, |_waiter| {
         let succeeded = Write::AuthenticatorSucceeded {
             user_id: records.subject.user_id,
@@ -45,6 +49,7 @@ pub(super) fn rates(records: &Records, span: Duration) -> Result<Vec<(&'static s
     Ok(vec![
         ("commit one row", one),
         ("commit two rows", two),
+        ("commit three rows", three),
         ("commit a log-in", log_in),
         ("commit a refresh", refresh),
     ])

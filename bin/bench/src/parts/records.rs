@@ -8,9 +8,10 @@ use domain::port::SecretHasher as _;
 use domain::{
     AccessTokenFormat, AdminWrite, AuditEvent, AuditKind, AuditOutcome, AuthMethod, AuthenticationPolicy,
     Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets, Env, GrantSubject, Locator, Minted,
-    Origin, PasswordCredential, PolicyCode, ProfileName, RefreshFamily, RefreshToken, RequestId, Scopes,
-    Secret, Session, SessionLimits, SigningAlg, SourceAddr, Statistics, SubjectId, TenantId, TenantName,
-    TenantSettings, Timestamp, TokenKind, Ttl, User, UserId, UserStatus, Write, encoding, token_text,
+    Origin, PasswordCredential, PolicyCode, ProfileName, RefreshFamily, RefreshToken, Remembered,
+    RememberedFor, RememberedKey, RequestId, Scopes, Secret, Session, SessionLimits, SigningAlg, SourceAddr,
+    Statistics, SubjectId, TenantId, TenantName, TenantSettings, Timestamp, TokenKind, Ttl, User, UserId,
+    UserStatus, Write, encoding, token_text,
 };
 use jose::{Argon2Hasher, Argon2Params, OsEntropy};
 use storage::{Database, TenantStore};
@@ -123,6 +124,16 @@ impl Records {
             context: Vec::new(),
             confirmation: None,
         })
+    }
+
+    /// A DPoP proof that is used up.
+    pub(super) fn used_once(&self) -> Result<Write> {
+        let now = self.tick();
+        let mut id = [0_u8; 12];
+        Env { now, entropy: &OsEntropy }.entropy.fill(&mut id)?;
+        let key = RememberedKey::of(&[&id]).ordered_by(now);
+        let expires_at = now.plus(LIFETIME);
+        Ok(Write::UseOnce(Remembered { purpose: RememberedFor::DpopProof, key, expires_at }))
     }
 
     /// The audit row of a token request.

@@ -39,20 +39,16 @@ impl Bank {
         Self { server, one: client("one"), two: client("two"), _files: files }
     }
 
-    fn caller<'a>(&self, certificate: Option<&'a Issued>) -> Caller<'a> {
-        Caller { certificate, ..Caller::default() }
-    }
-
     fn ask(&self, certificate: Option<&Issued>, client: &str, headers: &str) -> Answer {
         let secret =
             base64::engine::general_purpose::STANDARD.encode(format!("{client}:6f1d0c9be2a74e58-{client}"));
         let headers = format!("authorization: Basic {secret}\r\n{headers}");
-        let mut talk = self.caller(certificate).connect(self.server.tls[0]);
+        let mut talk = Caller { certificate, ..Caller::default() }.connect(self.server.tls[0]);
         post(&mut talk, ("localhost", "/idp/acme/authn/token"), &headers, PASSWORD)
     }
 
     fn userinfo(&self, certificate: Option<&Issued>, token: &str) -> (u16, Value) {
-        let mut talk = self.caller(certificate).connect(self.server.tls[0]);
+        let mut talk = Caller { certificate, ..Caller::default() }.connect(self.server.tls[0]);
         let head = "GET /idp/acme/authn/userinfo HTTP/1.1\r\nhost: localhost\r\n";
         talk.say(format!("{head}authorization: Bearer {token}\r\n\r\n").as_bytes());
         let answer = talk.answer(false).expect("an answer");
