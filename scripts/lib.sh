@@ -123,6 +123,9 @@ ensure_test_tools() {
   [ ${#wanted[@]} -eq 0 ] || install_debian "${wanted[@]}"
   pg_bin >/dev/null || without_starting_services install_debian postgresql
   pg_bin >/dev/null || lacking "PostgreSQL's server programs (initdb, pg_ctl, postgres)"
+  # The recipes of docs/mtls-behind-a-proxy.md are run for real.
+  [ -x /usr/sbin/nginx ] || have nginx || without_starting_services install_debian nginx-light
+  [ -x /usr/sbin/haproxy ] || have haproxy || without_starting_services install_debian haproxy
 }
 
 # Rust as rust-toolchain.toml names it.

@@ -14,6 +14,7 @@ use crate::{
     chains::Chains,
     clock::Clock,
     config::{AskFor, Config},
+    extract::certificate::Forwarded,
     facts::{Bases, Facts, TenantFacts},
     gate::Gate,
     hashing::{HashBounds, Hashing},
@@ -47,6 +48,8 @@ pub struct App {
     pub sealer: AesSealer,
     /// Cached facts.
     pub facts: Facts,
+    /// Certificates that proxies told of.
+    pub forwarded: Forwarded,
     /// Chains of certificates that were judged.
     pub chains: Chains,
     /// Recently proven chosen secrets.
@@ -111,6 +114,7 @@ impl App {
             commits: Gate::new(max_wait / 2),
             facts: Facts::default(),
             chains: Chains::default(),
+            forwarded: Forwarded::default(),
             removing: Removing::default(),
             sealer: AesSealer,
             public_url,
@@ -136,7 +140,7 @@ impl App {
         Bases {
             public: &self.public_url,
             mtls: server.mtls_url.as_deref().map(|url| url.trim_end_matches('/')),
-            sees_certificates: asking || server.mtls_url.is_some(),
+            sees_certificates: asking || server.certificate_header.is_some(),
         }
     }
 

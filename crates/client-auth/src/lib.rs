@@ -23,7 +23,7 @@ mod present;
 mod reason;
 
 pub use bearer::by_bearer;
-pub use certificate::needs_chain;
+pub use certificate::{needs_chain, needs_registration};
 pub use decide::{
     AuthStep, Facts, NeedHash, begin, generated_digest, is_chosen_secret, proven_before, resume,
 };

@@ -8,6 +8,7 @@ mod keys;
 mod migrate;
 pub mod output;
 pub mod private_file;
+mod proxy_check;
 mod serve;
 mod tenant;
 
@@ -59,6 +60,8 @@ enum Command {
     Config(config_cmd::Command),
     /// Bring the database to the schema that this version needs.
     Migrate(ConfigArg),
+    /// Try from outside whether forged client certificates get through a proxy.
+    ProxyCheck(proxy_check::Args),
 }
 
 /// Why a command failed.
@@ -132,6 +135,7 @@ fn run(command: Command) -> Result<Vec<String>, CliError> {
         Command::Audit(args) => audit::run(args),
         Command::Config(command) => config_cmd::run(command),
         Command::Migrate(arg) => migrate::run(&arg.read()?),
+        Command::ProxyCheck(args) => proxy_check::run(args),
     }
 }
 

@@ -21,7 +21,7 @@ pub use jobs::JobsSection;
 pub use log::{LogFormat, LogSection};
 pub use management::ManagementSection;
 pub use security::{Argon2Section, SecuritySection};
-pub use server::ServerSection;
+pub use server::{CertificateHeader, ServerSection};
 pub use tls::{AskFor, TlsSection};
 
 /// The configuration as written. Secrets are text here and hidden by [`RawConfig::redacted`].

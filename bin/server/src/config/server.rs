@@ -6,6 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
+/// How a proxy that ended TLS tells of its caller's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateHeader {
+    /// `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
+    ClientCert,
+    /// `X-SSL-Client-Cert` with nginx's `$ssl_client_escaped_cert`.
+    Nginx,
+    /// `X-Forwarded-Client-Cert` of Envoy, with its `Cert`.
+    Envoy,
+}
+
+impl CertificateHeader {
+    /// The header's name.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::ClientCert => "client-cert",
+            Self::Nginx => "x-ssl-client-cert",
+            Self::Envoy => "x-forwarded-client-cert",
+        }
+    }
+}
+
 /// `[server]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -38,6 +61,9 @@ pub struct ServerSection {
     pub shutdown_timeout: u64,
     /// Networks (CIDR) of the proxies in front, whose `X-Forwarded-For` is believed; empty: nobody's is.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// How those proxies tell of the certificate that their caller showed; without it nothing they say of one counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_header: Option<CertificateHeader>,
 }
 
 impl Default for ServerSection {
@@ -56,6 +82,7 @@ impl Default for ServerSection {
             clock_patience: 300,
             shutdown_timeout: 30,
             trusted_proxies: Vec::new(),
+            certificate_header: None,
         }
     }
 }
@@ -73,6 +100,10 @@ impl ServerSection {
         listen_address("server.listen", &self.listen)?;
         if !(1024..=1024 * 1024).contains(&self.body_limit) {
             return Err(ConfigError::value("server.body_limit", "must be between 1024 and 1048576 bytes"));
+        }
+        if self.certificate_header.is_some() && self.trusted_proxies.is_empty() {
+            let problem = "counts from server.trusted_proxies alone, and there are none";
+            return Err(ConfigError::value("server.certificate_header", problem));
         }
         if self.answer_timeout_ms == 0 {
             return Err(ConfigError::value("server.answer_timeout_ms", "must be at least 1"));

@@ -9,7 +9,7 @@ use oidc_core::Params;
 use storage::TenantStore;
 
 use super::params;
-use crate::{app::App, connection, facts::TenantFacts, lane};
+use crate::{app::App, facts::TenantFacts, lane};
 
 /// What the log and the metrics say of a request besides its outcome.
 #[derive(Debug, Default)]
@@ -139,11 +139,6 @@ pub fn nearest(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> SourceAdd
 /// Whether the query says `_tlsclientauth=1` (seed 001), under every profile.
 pub fn by_certificate(http: &HttpRequest) -> bool {
     http.query_string().split('&').any(|pair| pair == params::BY_CERTIFICATE)
-}
-
-/// The certificate of the request's connection.
-pub fn certificate(http: &HttpRequest) -> Option<Arc<PeerCertificate>> {
-    connection::certificate(http)
 }
 
 /// The values of all `Authorization` headers.

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod call;
+pub mod certificate;
 pub mod params;
 pub mod request_id;
 

@@ -16,7 +16,7 @@ use crate::{
     admission,
     app::App,
     connection, cors,
-    extract::{Call, call, params, request_id},
+    extract::{Call, call, certificate, params, request_id},
     facts::TenantFacts,
     respond::{self, Reply, Stop},
 };
@@ -184,6 +184,7 @@ async fn read(
     let sources =
         params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };
     let params: Params = params::read(sources, &facts.profile).map_err(Unread::Stop)?;
+    let certificate = certificate::of(app, http).map_err(Unread::Stop)?;
     let source = call::source(http, &app.config.raw.server.trusted_proxies)
         .ok_or(Unread::Fault(Fault::Invariant("a TCP connection has a peer")))?;
     Ok(Call {
@@ -191,7 +192,7 @@ async fn read(
         now: app.clock.now(),
         origin: Origin { source: Some(source), request_id: id },
         source,
-        certificate: call::certificate(http),
+        certificate,
         by_certificate: call::by_certificate(http),
         authorization: call::authorization(http),
         accept: text(header::ACCEPT).map(str::to_owned),

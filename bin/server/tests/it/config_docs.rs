@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_server::config::{RawConfig, TlsSection};
+use countersign_server::config::{CertificateHeader, RawConfig, TlsSection};
 
 const DOCS: &str = include_str!("../../../../docs/config.md");
 
@@ -30,6 +30,7 @@ fn documentation_and_struct_agree() {
     let mut raw = RawConfig::default();
     // Optional keys are left out of the file form unless they are set.
     raw.server.public_url = Some("x".into());
+    raw.server.certificate_header = Some(CertificateHeader::Nginx);
     raw.server.mtls_url = Some("x".into());
     raw.tls = vec![TlsSection { mtls_host: Some("x".into()), ..TlsSection::default() }];
     raw.security.master_key = Some("x".into());

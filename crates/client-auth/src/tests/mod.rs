@@ -51,6 +51,7 @@ impl World {
             policy: Some(&self.policy),
             failures: None,
             chain: None,
+            registered: None,
             source: source(self.address),
             origin: &self.origin,
             profile: self.profile,

@@ -132,7 +132,16 @@ impl Call {
     ) -> client_auth::Facts<'a> {
         let policy = stored.and_then(|stored| self.facts.policy(&stored.client.client_pwd_policy));
         let (profile, origin) = (self.profile(), &self.world.origin);
-        client_auth::Facts { stored, policy, failures, chain: None, source: address(), origin, profile }
+        client_auth::Facts {
+            stored,
+            policy,
+            failures,
+            chain: None,
+            registered: None,
+            source: address(),
+            origin,
+            profile,
+        }
     }
 
     fn begin(&self, presented: &Presented, stored: Option<&StoredClient>) -> AuthStep {
