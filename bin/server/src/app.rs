@@ -13,7 +13,7 @@ use crate::{
     bucket::Buckets,
     chains::Chains,
     clock::Clock,
-    config::{AskFor, Config, ConfigError},
+    config::{AskFor, CertificateHeader, Config, ConfigError},
     facts::{Bases, Facts, TenantFacts},
     fetch::KeySets,
     gate::Gate,
@@ -155,7 +155,7 @@ impl App {
         Bases {
             public: &self.public_url,
             mtls: server.mtls_url.as_deref().map(|url| url.trim_end_matches('/')),
-            sees_certificates: asking || server.mtls_url.is_some(),
+            sees_certificates: asking || self.config.raw.proxy.certificate_header != CertificateHeader::None,
         }
     }
 

@@ -1,7 +1,9 @@
 //! Chains of clients' certificates that were judged, and stand for as long as their dates and the tenant's revision do.
 
-use domain::{ChainProblem, PeerCertificate, TenantId, Thumbprint, Timestamp};
-use jose::Window;
+use std::sync::Arc;
+
+use domain::{ChainProblem, ClientId, ClientKeys, PeerCertificate, TenantId, Thumbprint, Timestamp};
+use jose::{RegisteredCertificates, Window};
 use moka::sync::Cache;
 
 use crate::facts::TenantFacts;
@@ -9,14 +11,15 @@ use crate::facts::TenantFacts;
 /// Most chains that are remembered: a few megabytes.
 const MOST: u64 = 50_000;
 
-/// A bounded memory of good chains. Bad ones are judged anew: other certificates may come with the same one.
+/// A bounded memory of good chains, and of what clients have registered. Bad ones are judged anew: other certificates may come with the same one.
 pub struct Chains {
     good: Cache<(TenantId, i64, Thumbprint), Window>,
+    registered: Cache<(TenantId, i64, ClientId), Arc<RegisteredCertificates>>,
 }
 
 impl Default for Chains {
     fn default() -> Self {
-        Self { good: Cache::new(MOST) }
+        Self { good: Cache::new(MOST), registered: Cache::new(MOST / 10) }
     }
 }
 
@@ -39,6 +42,19 @@ impl Chains {
         let window = truststore.judge(certificate, now)?;
         self.good.insert(key, window);
         Ok(())
+    }
+
+    /// The certificates that a client has registered, as of the tenant's revision. `None` where its keys are fetched: what is
+    /// published elsewhere is for assertions only.
+    pub fn registered(
+        &self,
+        facts: &TenantFacts,
+        client_id: &ClientId,
+        keys: &ClientKeys,
+    ) -> Option<Arc<RegisteredCertificates>> {
+        let jwks = keys.inline()?;
+        let key = (facts.tenant.id, facts.tenant.revision, client_id.clone());
+        Some(self.registered.get_with(key, || Arc::new(RegisteredCertificates::from_jwks(jwks))))
     }
 }
 

@@ -19,6 +19,13 @@ pub fn needs_chain(presented: &Presented, stored: Option<&StoredClient>) -> bool
     matches!(presented, Presented::Certificate { .. }) && stored.is_some_and(may)
 }
 
+/// Whether the decision needs to know if the client has registered the certificate.
+pub fn needs_registration(presented: &Presented, stored: Option<&StoredClient>) -> bool {
+    let method = AuthMethod::SelfSignedTlsClientAuth;
+    let may = |stored: &StoredClient| stored.client.auth_methods.contains(&method);
+    matches!(presented, Presented::Certificate { .. }) && stored.is_some_and(may)
+}
+
 /// Decides about a client that showed a certificate and named itself. A public client's certificate proves nothing, and
 /// is there to bind tokens.
 pub(crate) fn decide(
@@ -62,14 +69,35 @@ fn prove(
     facts: &Facts<'_>,
     env: &Env<'_>,
 ) -> Result<AuthMethod, Reason> {
-    let methods = &stored.client.auth_methods;
-    let by_chain = methods
-        .contains(&AuthMethod::TlsClientAuth)
-        .then(|| under_authority(stored, certificate, facts, env));
-    if let Some(Ok(())) = by_chain {
-        return Ok(AuthMethod::TlsClientAuth);
+    let may = |method| stored.client.auth_methods.contains(&method);
+    let mut problem = Reason::MethodNotAllowed;
+    if may(AuthMethod::SelfSignedTlsClientAuth) {
+        match registered(certificate, facts, env) {
+            Ok(()) => return Ok(AuthMethod::SelfSignedTlsClientAuth),
+            Err(reason) => problem = reason,
+        }
     }
-    Err(by_chain.and_then(Result::err).unwrap_or(Reason::MethodNotAllowed))
+    if may(AuthMethod::TlsClientAuth) {
+        match under_authority(stored, certificate, facts, env) {
+            Ok(()) => return Ok(AuthMethod::TlsClientAuth),
+            // What an authority signed says more than that it is not registered; a registered one has only expired.
+            Err(reason) if problem != Reason::Chain(ChainProblem::Expired) => problem = reason,
+            Err(_reason) => {}
+        }
+    }
+    Err(problem)
+}
+
+/// `self_signed_tls_client_auth` (RFC 8705 §2.2): no chain is looked at, but the dates are.
+fn registered(certificate: &PeerCertificate, facts: &Facts<'_>, env: &Env<'_>) -> Result<(), Reason> {
+    if facts.registered != Some(true) {
+        return Err(Reason::CertificateNotRegistered);
+    }
+    if certificate.is_current(env.now) {
+        return Ok(());
+    }
+    let early = !certificate.not_before.has_passed(env.now);
+    Err(Reason::Chain(if early { ChainProblem::NotYetValid } else { ChainProblem::Expired }))
 }
 
 /// `tls_client_auth` (RFC 8705 §2.1): the chain, the dates and the one registered name.
@@ -87,10 +115,13 @@ fn under_authority(
     if name.is_some_and(|name| name.is_of(certificate)) { Ok(()) } else { Err(Reason::CertificateOfAnother) }
 }
 
-/// Whether a failure is told in the audit log: only where an authority of the tenant has signed the certificate.
+/// Whether a failure is told in the audit log: only where an authority of the tenant has signed the certificate, or the
+/// client has registered it.
 /// Anybody else could fill the log (DECISIONS 3.6).
 fn is_worth_a_row(reason: Reason, facts: &Facts<'_>) -> bool {
     match facts.chain {
+        // Its own, out of date.
+        _ if facts.registered == Some(true) => true,
         Some(Ok(())) => true,
         Some(Err(ChainProblem::Expired | ChainProblem::NotYetValid)) => matches!(reason, Reason::Chain(_)),
         Some(Err(_)) | None => false,

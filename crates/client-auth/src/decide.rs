@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub failures: Option<SourceFailures>,
     /// What the tenant's truststore says of the certificate's chain. Needed where [`crate::needs_chain`] says so.
     pub chain: Option<Result<(), ChainProblem>>,
+    /// Whether the client has registered the certificate. Needed where [`crate::needs_registration`] says so.
+    pub registered: Option<bool>,
     /// From where the request comes.
     pub source: SourceAddr,
     /// The request, for the audit log.

@@ -28,7 +28,7 @@ pub use assertion::{
     ASSERTION_TYPE, Assertion, AssertionAlg, SignatureBy, SignatureFinding, resume_assertion,
 };
 pub use bearer::by_bearer;
-pub use certificate::needs_chain;
+pub use certificate::{needs_chain, needs_registration};
 pub use decide::{
     AuthStep, Facts, NeedHash, begin, generated_digest, is_chosen_secret, proven_before, resume,
 };

@@ -85,6 +85,8 @@ pub enum Reason {
     Chain(ChainProblem),
     /// The chain is trusted, and the certificate has not the client's registered name.
     CertificateOfAnother,
+    /// The client has not registered the certificate.
+    CertificateNotRegistered,
     /// The bearer has not the form of an access token of ours.
     MalformedBearer,
     /// No such session, or the token's secret part differs.
@@ -163,6 +165,7 @@ impl Reason {
             Self::Chain(ChainProblem::Purpose) => "certificate_purpose",
             Self::Chain(ChainProblem::Weak) => "certificate_weak",
             Self::CertificateOfAnother => "certificate_of_another",
+            Self::CertificateNotRegistered => "certificate_not_registered",
             Self::MalformedBearer => "malformed_bearer",
             Self::UnknownBearer => "unknown_bearer",
             Self::ExpiredBearer => "expired_bearer",
@@ -216,6 +219,7 @@ impl Reason {
             | Self::CertificateMissing
             | Self::Chain(_)
             | Self::CertificateOfAnother
+            | Self::CertificateNotRegistered
             | Self::MalformedBearer
             | Self::UnknownBearer
             | Self::ExpiredBearer
@@ -264,7 +268,9 @@ impl Reason {
             Self::CertificateMissing => {
                 "Client authentication failed: no client certificate was presented on this connection"
             }
-            Self::Chain(_) | Self::CertificateOfAnother => CERTIFICATE_FAILED,
+            Self::Chain(_) | Self::CertificateOfAnother | Self::CertificateNotRegistered => {
+                CERTIFICATE_FAILED
+            }
             Self::UnknownClient
             | Self::ClientDisabled
             | Self::MethodNotAllowed

@@ -1,9 +1,10 @@
 //! A certificate authority for demonstrations and tests: keys are P-256, signatures ECDSA with SHA-256.
 
-use domain::{AltName, Fault, Secret, Timestamp, port::Entropy};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::{AltName, Fault, Secret, Thumbprint, Timestamp, encoding, port::Entropy};
 use openssl::{
     asn1::Asn1Time,
-    bn::BigNum,
+    bn::{BigNum, BigNumContext},
     ec::{EcGroup, EcKey},
     error::ErrorStack,
     hash::MessageDigest,
@@ -17,6 +18,7 @@ use openssl::{
         },
     },
 };
+use serde_json::{Value, json};
 
 /// What a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,4 +166,26 @@ fn extensions(
         builder.append_extension(names)?;
     }
     Ok(())
+}
+
+/// A certificate in PEM as a JWK for signatures: key, `kid`, `x5c` and `x5t#S256` (RFC 7517 §4). `None` when it does not
+/// read, or its key is not P-256.
+pub fn certificate_jwk(pem: &str, kid: &str) -> Option<Value> {
+    let certificate = X509::from_pem(pem.as_bytes()).ok()?;
+    let der = certificate.to_der().ok()?;
+    let key = certificate.public_key().ok()?.ec_key().ok()?;
+    let mut context = BigNumContext::new().ok()?;
+    let (mut x, mut y) = (BigNum::new().ok()?, BigNum::new().ok()?);
+    key.public_key().affine_coordinates(key.group(), &mut x, &mut y, &mut context).ok()?;
+    let number = |number: &BigNum| Some(encoding::base64url(&number.to_vec_padded(32).ok()?));
+    Some(json!({
+        "kty": "EC",
+        "crv": "P-256",
+        "x": number(&x)?,
+        "y": number(&y)?,
+        "use": "sig",
+        "kid": kid,
+        "x5c": [STANDARD.encode(&der)],
+        "x5t#S256": Thumbprint::of(&der).to_base64url(),
+    }))
 }

@@ -59,8 +59,9 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
     // DECISIONS 2: `sub` is the same for every client.
     put("subject_types_supported", ["public"].into_iter().collect());
     let mut methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
-    if mtls.is_some_and(|mtls| mtls.truststore) {
-        methods.push(AuthMethod::TlsClientAuth.as_str());
+    if let Some(mtls) = mtls {
+        methods.extend(mtls.truststore.then_some(AuthMethod::TlsClientAuth.as_str()));
+        methods.push(AuthMethod::SelfSignedTlsClientAuth.as_str());
     }
     let mut proven: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
     if tenant.profile().bearer_authenticates {

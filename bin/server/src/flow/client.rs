@@ -134,7 +134,11 @@ fn begin(
     stored: Option<&StoredClient>,
     failures: Option<SourceFailures>,
 ) -> Result<AuthStep, Fault> {
-    let facts = Facts { chain: chain(call, presented, stored), ..facts(call, stored, failures) };
+    let facts = Facts {
+        chain: chain(call, presented, stored),
+        registered: registered(call, presented, stored),
+        ..facts(call, stored, failures)
+    };
     client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())
 }
 
@@ -146,6 +150,14 @@ fn chain(
 ) -> Option<Result<(), ChainProblem>> {
     let certificate = call.certificate.as_ref().filter(|_| client_auth::needs_chain(presented, stored))?;
     Some(call.app.chains.judge(&call.facts, certificate, call.now))
+}
+
+/// Whether the client has registered the certificate, where that matters.
+fn registered(call: &Call, presented: &Presented, stored: Option<&StoredClient>) -> Option<bool> {
+    let needed = client_auth::needs_registration(presented, stored);
+    let certificate = call.certificate.as_ref().filter(|_| needed)?;
+    let keys = stored?.client.keys.as_ref()?;
+    Some(call.app.chains.registered(&call.facts, &stored?.client.client_id, keys)?.contain(certificate))
 }
 
 /// A generated secret, a certificate, or none at all: no slow hash.
@@ -171,6 +183,7 @@ pub(super) fn facts<'a>(
         policy,
         failures,
         chain: None,
+        registered: None,
         source: call.source,
         origin: &call.origin,
         audiences: &[],

@@ -52,6 +52,7 @@ impl World {
             policy: Some(&self.policy),
             failures: None,
             chain: None,
+            registered: None,
             source: source(self.address),
             origin: &self.origin,
             audiences: &["https://as.example", "https://as.example/token"],

@@ -137,6 +137,7 @@ impl Call {
             policy,
             failures,
             chain: None,
+            registered: None,
             source: address(),
             origin,
             audiences: &[],

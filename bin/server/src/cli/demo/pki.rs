@@ -75,6 +75,16 @@ impl Pki {
         fs::read_to_string(&file).map_err(|error| named(&file, &error))
     }
 
+    /// A certificate as a JWK with its chain of one (RFC 7517 §4.7).
+    ///
+    /// # Errors
+    /// [`CliError`] when it does not read.
+    pub(super) fn registration(&self, name: &str) -> Result<serde_json::Value, CliError> {
+        let file = format!("{name}.pem");
+        jose::pki::certificate_jwk(&self.text(&file)?, name)
+            .ok_or_else(|| CliError::Other(format!("{} holds no certificate", self.file(&file).display())))
+    }
+
     fn make(&self, now: Timestamp) -> Result<(), CliError> {
         // Clocks are not all the same.
         let from = now.minus(Ttl::from_secs(3600));

@@ -47,7 +47,12 @@ fn keys_are_their_owners_and_stay_what_they_are() {
     assert_eq!(document["issuer"], format!("{}/idp/ONLINEBANK/authn", demo.url));
     // `acme` trusts nobody.
     let other = http().get(demo.acme(".well-known/openid-configuration")).json_ok();
-    assert!(!other["token_endpoint_auth_methods_supported"].to_string().contains("tls_client_auth"));
+    assert!(
+        !other["token_endpoint_auth_methods_supported"]
+            .as_array()
+            .unwrap()
+            .contains(&"tls_client_auth".into())
+    );
     demo.terminate();
     let data = demo.kill();
     let again = Demo::start_in(data, &[]);

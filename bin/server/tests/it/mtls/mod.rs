@@ -3,6 +3,7 @@
 mod authentication;
 mod demo;
 mod listener;
+mod registered;
 
 use std::{net::SocketAddr, path::Path};
 
@@ -52,12 +53,24 @@ impl Bank {
         Self::start_with(AskFor::Ask, |_raw| {})
     }
 
+    /// Over a tenant of its own, made for the authority.
+    fn start_over(ask: AskFor, tenant: impl FnOnce(&Issued) -> String) -> Self {
+        Self::made(ask, tenant, |_raw| {})
+    }
+
     fn start_with(ask: AskFor, change: impl FnOnce(&mut RawConfig)) -> Self {
+        Self::made(ask, |ca| tenant(&ca.certificate_pem().unwrap()), change)
+    }
+
+    fn made(
+        ask: AskFor,
+        tenant: impl FnOnce(&Issued) -> String,
+        change: impl FnOnce(&mut RawConfig),
+    ) -> Self {
         let ca = authority("Test CA");
         let files = tempfile::tempdir().unwrap();
         let section = section(files.path(), ask, &server_certificate(&ca));
-        let tenant = tenant(&ca.certificate_pem().unwrap());
-        let server = Server::start_with(&[&tenant], |raw| {
+        let server = Server::start_with(&[&tenant(&ca)], |raw| {
             raw.tls = vec![section];
             change(raw);
         });
