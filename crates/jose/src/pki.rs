@@ -1,7 +1,7 @@
 //! A certificate authority for demonstrations and tests: keys are P-256, signatures ECDSA with SHA-256.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use domain::{AltName, Fault, Secret, Thumbprint, Timestamp, encoding, port::Entropy};
+use domain::{AltName, Fault, Secret, SigningAlg, Thumbprint, Timestamp, encoding, port::Entropy};
 use openssl::{
     asn1::Asn1Time,
     bn::{BigNum, BigNumContext},
@@ -89,6 +89,18 @@ impl Issued {
         let pem = self.key.private_key_to_pem_pkcs8().or(Err(Fault::Crypto("writing a key")))?;
         String::from_utf8(pem).map(Secret::new).or(Err(Fault::Invariant("PEM is ASCII")))
     }
+}
+
+/// The public key of a P-256 certificate (PEM) as a JWK set of that one key, for a client that proves itself by the same
+/// key without TLS.
+///
+/// # Errors
+/// [`Fault::Crypto`] when the text is no such certificate.
+pub fn key_set_of(certificate_pem: &str) -> Result<String, Fault> {
+    let read = X509::from_pem(certificate_pem.as_bytes()).and_then(|read| read.public_key());
+    let key = read.or(Err(Fault::Crypto("reading a certificate")))?;
+    let jwk = crate::jwk::public_members(SigningAlg::ES256, &key)?;
+    Ok(serde_json::json!({ "keys": [jwk] }).to_string())
 }
 
 impl std::fmt::Debug for Issued {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use domain::{AuthMethod, ClientId, TenantName, port::ClientLookup as _};
-use jose::{MasterKey, OsEntropy};
+use jose::{MasterKey, OsEntropy, pki::key_set_of};
 use storage::Database;
 
 use pki::Pki;
@@ -79,7 +79,9 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     let tls = bound.tls_addresses.first().copied();
     config.raw.server.mtls_url = tls.map(|address| format!("https://{address}"));
     let addresses = [bound.public_address, bound.management_address];
-    let (url, by_certificate) = (public_url.clone(), by_certificate(&setup)?);
+    let by_certificate = client1_may(&setup, AuthMethod::TlsClientAuth)?;
+    let by_key = client1_may(&setup, AuthMethod::PrivateKeyJwt)?;
+    let url = public_url.clone();
     let started = move || {
         for address in addresses {
             output::line(&format!("listening on http://{address}"));
@@ -90,7 +92,8 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
                 output::line(&format!("no TLS: {TLS_LISTEN} is taken; --tls-listen names another address"));
             }
         }
-        welcome(&url, tls.filter(|_| by_certificate), &pki);
+        let by_key = by_key.then(|| by_key_line(&url, &pki));
+        welcome(&url, tls.filter(|_| by_certificate), &pki, by_key);
     };
     actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
     Ok(())
@@ -111,13 +114,13 @@ fn tls(listen: String, dir: &Path) -> TlsSection {
     }
 }
 
-/// Whether `client1` may prove itself by certificate: not where the tenant is older than the certificates.
-fn by_certificate(setup: &Setup) -> Result<bool, CliError> {
+/// Whether `client1` may prove itself by `method`: not where the tenant is older than the demo's certificates.
+fn client1_may(setup: &Setup, method: AuthMethod) -> Result<bool, CliError> {
     let named = TenantName::parse("ONLINEBANK").zip(ClientId::parse("client1"));
     let Some((tenant, client)) = named else { return Ok(false) };
     let Some(tenant) = setup.database.system().tenant_named(&tenant)? else { return Ok(false) };
     let stored = setup.database.tenant(tenant.id).client(&client)?;
-    Ok(stored.is_some_and(|stored| stored.client.auth_methods.contains(&AuthMethod::TlsClientAuth)))
+    Ok(stored.is_some_and(|stored| stored.client.auth_methods.contains(&method)))
 }
 
 /// Makes what is missing: directory, master key, database, tenants, and a configuration for the other commands.
@@ -165,12 +168,13 @@ fn with_certificates(text: &str, pki: &Pki) -> Result<String, CliError> {
         |client: &&mut toml::Value| client.get("client_id").and_then(toml::Value::as_str) == Some("client1");
     let client = clients.find(client1).and_then(toml::Value::as_table_mut).ok_or_else(broken)?;
     let methods = client.get_mut("auth_methods").and_then(toml::Value::as_array_mut).ok_or_else(broken)?;
-    methods.push(AuthMethod::TlsClientAuth.as_str().into());
-    methods.push(AuthMethod::SelfSignedTlsClientAuth.as_str().into());
-    let jwks =
-        client.get("jwks").and_then(toml::Value::as_str).map(serde_json::from_str::<serde_json::Value>);
-    let mut jwks =
-        jwks.transpose().map_err(|_error| broken())?.unwrap_or_else(|| serde_json::json!({ "keys": [] }));
+    for method in [AuthMethod::TlsClientAuth, AuthMethod::SelfSignedTlsClientAuth, AuthMethod::PrivateKeyJwt]
+    {
+        methods.push(method.as_str().into());
+    }
+    // The key of the one certificate signs its assertions, the other certificate is registered itself.
+    let mut jwks: serde_json::Value =
+        serde_json::from_str(&key_set_of(&pki.text("client1.pem")?)?).map_err(|_error| broken())?;
     let keys = jwks.get_mut("keys").and_then(serde_json::Value::as_array_mut).ok_or_else(broken)?;
     keys.push(pki.registration("client1-self-signed")?);
     client.insert("jwks".to_owned(), jwks.to_string().into());
@@ -203,7 +207,7 @@ fn configuration(key: &Path, config: &Config) -> String {
     )
 }
 
-fn welcome(url: &str, tls: Option<SocketAddr>, pki: &Pki) {
+fn welcome(url: &str, tls: Option<SocketAddr>, pki: &Pki, by_key: Option<String>) {
     let bank = format!("{url}/idp/ONLINEBANK/authn");
     let lines = [
         String::new(),
@@ -224,12 +228,32 @@ fn welcome(url: &str, tls: Option<SocketAddr>, pki: &Pki) {
     for line in &lines {
         output::line(line);
     }
+    if let Some(line) = by_key {
+        output::line(&line);
+    }
     if let Some(address) = tls {
         for line in by_certificate_lines(address, pki) {
             output::line(&line);
         }
     }
     output::line(&format!("  curl {bank}/.well-known/openid-configuration"));
+}
+
+/// What shows that a key proves a client without TLS: Node.js signs an assertion with `client1`'s key.
+fn by_key_line(url: &str, pki: &Pki) -> String {
+    let issuer = format!("{url}/idp/ONLINEBANK/authn");
+    let key = pki.file("client1.key");
+    let script = format!(
+        "const c=require(`crypto`),b=o=>Buffer.from(JSON.stringify(o)).toString(`base64url`),\
+         t=b({{alg:`ES256`}})+`.`+b({{iss:`client1`,sub:`client1`,aud:`{issuer}`,exp:Math.floor(Date.now()/1000)+60,\
+         jti:c.randomUUID()}});console.log(t+`.`+c.sign(`sha256`,t,{{key:require(`fs`).readFileSync(`{}`),\
+         dsaEncoding:`ieee-p1363`}}).toString(`base64url`))",
+        key.display()
+    );
+    format!(
+        "  curl -d grant_type=client_credentials -d client_assertion=\"$(node -e '{script}')\" \
+         -d client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer {issuer}/token # private_key_jwt"
+    )
 }
 
 /// What shows that certificates prove a client: one that does, and two that do not.
