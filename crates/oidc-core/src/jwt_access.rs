@@ -73,7 +73,7 @@ pub fn looks_like_one(text: &str) -> bool {
 /// A JWT access token of ours: header and claims of a JWS whose signature is by one of the tenant's own keys.
 #[derive(Clone, Debug)]
 pub struct Read {
-    /// What it stands for. Its subject is missing until [`Read::of_user`]; its digest is of nothing.
+    /// What it stands for. Its subject is missing until [`Read::standing`]; its digest is of nothing.
     session: Session,
     /// `sub` of a user; `None`: a machine's.
     pub user: Option<String>,
