@@ -54,7 +54,7 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
         id_token_alg: alg,
     };
     let signer = match request.grant {
-        GrantRequest::ClientCredentials => None,
+        GrantRequest::ClientCredentials | GrantRequest::ClientSecretPki => None,
         GrantRequest::Password { .. } | GrantRequest::RefreshToken { .. } => {
             Some(facts.signer(alg, call.now)?)
         }
@@ -62,7 +62,9 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
     let issuing =
         Issuing { policy, signer, sealer: call.app.sealer(), origin: &call.origin, env: call.env() };
     match &request.grant {
-        GrantRequest::ClientCredentials => machine(call, &client, &request, &issuing).await,
+        GrantRequest::ClientCredentials | GrantRequest::ClientSecretPki => {
+            machine(call, &client, &request, &issuing).await
+        }
         GrantRequest::RefreshToken { refresh_token } => {
             refresh::answer(call, &client, &request, refresh_token.expose(), &issuing).await
         }

@@ -83,7 +83,9 @@ impl Endpoint<'_> {
         let issuing = Issuing { policy, signer: self.signer, sealer: self.sealer, origin, env };
         for _ in 0..ROUNDS {
             let (outcome, batch) = match &request.grant {
-                GrantRequest::ClientCredentials => self.machine(ports, client, &request, &issuing)?,
+                GrantRequest::ClientCredentials | GrantRequest::ClientSecretPki => {
+                    self.machine(ports, client, &request, &issuing)?
+                }
                 GrantRequest::RefreshToken { refresh_token } => {
                     refresh(ports, client, &request, refresh_token.expose(), &issuing)?
                 }

@@ -165,14 +165,19 @@ fn with_certificates(text: &str, pki: &Pki) -> Result<String, CliError> {
         |client: &&mut toml::Value| client.get("client_id").and_then(toml::Value::as_str) == Some("client1");
     let client = clients.find(client1).and_then(toml::Value::as_table_mut).ok_or_else(broken)?;
     let methods = client.get_mut("auth_methods").and_then(toml::Value::as_array_mut).ok_or_else(broken)?;
-    methods.push(AuthMethod::TlsClientAuth.as_str().into());
-    methods.push(AuthMethod::SelfSignedTlsClientAuth.as_str().into());
+    for method in
+        [AuthMethod::TlsClientAuth, AuthMethod::SelfSignedTlsClientAuth, AuthMethod::ClientSecretPki]
+    {
+        methods.push(method.as_str().into());
+    }
     let jwks =
         client.get("jwks").and_then(toml::Value::as_str).map(serde_json::from_str::<serde_json::Value>);
     let mut jwks =
         jwks.transpose().map_err(|_error| broken())?.unwrap_or_else(|| serde_json::json!({ "keys": [] }));
     let keys = jwks.get_mut("keys").and_then(serde_json::Value::as_array_mut).ok_or_else(broken)?;
-    keys.push(pki.registration("client1-self-signed")?);
+    for name in ["client1", "client1-self-signed"] {
+        keys.push(pki.registration(name)?);
+    }
     client.insert("jwks".to_owned(), jwks.to_string().into());
     client.insert("tls_client_auth_subject_dn".to_owned(), pki::CLIENT1_DN.into());
     toml::to_string(&file).map_err(|_error| broken())

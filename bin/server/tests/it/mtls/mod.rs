@@ -5,6 +5,7 @@ mod demo;
 mod listener;
 mod proxied;
 mod registered;
+mod seeds;
 
 use std::{net::SocketAddr, path::Path};
 
