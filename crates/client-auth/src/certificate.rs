@@ -15,14 +15,17 @@ use crate::{
 /// Whether the decision needs to know what the tenant's truststore says of the certificate: so the host judges the
 /// chain only then.
 pub fn needs_chain(presented: &Presented, stored: Option<&StoredClient>) -> bool {
-    let may = |stored: &StoredClient| stored.client.auth_methods.contains(&AuthMethod::TlsClientAuth);
+    let methods = [AuthMethod::TlsClientAuth, AuthMethod::ClientSecretPki];
+    let may =
+        |stored: &StoredClient| methods.iter().any(|method| stored.client.auth_methods.contains(method));
     matches!(presented, Presented::Certificate { .. }) && stored.is_some_and(may)
 }
 
 /// Whether the decision needs to know if the client has registered the certificate.
 pub fn needs_registration(presented: &Presented, stored: Option<&StoredClient>) -> bool {
-    let method = AuthMethod::SelfSignedTlsClientAuth;
-    let may = |stored: &StoredClient| stored.client.auth_methods.contains(&method);
+    let methods = [AuthMethod::SelfSignedTlsClientAuth, AuthMethod::ClientSecretPki];
+    let may =
+        |stored: &StoredClient| methods.iter().any(|method| stored.client.auth_methods.contains(method));
     matches!(presented, Presented::Certificate { .. }) && stored.is_some_and(may)
 }
 
@@ -62,30 +65,48 @@ pub(crate) fn decide(
     Ok(refused(reason, writes))
 }
 
-/// Which of the client's methods the certificate satisfies.
+/// Which of the client's methods the certificate satisfies: the strictest first.
 fn prove(
     stored: &StoredClient,
     certificate: &PeerCertificate,
     facts: &Facts<'_>,
     env: &Env<'_>,
 ) -> Result<AuthMethod, Reason> {
-    let may = |method| stored.client.auth_methods.contains(&method);
     let mut problem = Reason::MethodNotAllowed;
-    if may(AuthMethod::SelfSignedTlsClientAuth) {
-        match registered(certificate, facts, env) {
-            Ok(()) => return Ok(AuthMethod::SelfSignedTlsClientAuth),
-            Err(reason) => problem = reason,
+    for method in
+        [AuthMethod::ClientSecretPki, AuthMethod::TlsClientAuth, AuthMethod::SelfSignedTlsClientAuth]
+    {
+        if !stored.client.auth_methods.contains(&method) {
+            continue;
         }
-    }
-    if may(AuthMethod::TlsClientAuth) {
-        match under_authority(stored, certificate, facts, env) {
-            Ok(()) => return Ok(AuthMethod::TlsClientAuth),
-            // What an authority signed says more than that it is not registered; a registered one has only expired.
-            Err(reason) if problem != Reason::Chain(ChainProblem::Expired) => problem = reason,
+        let proof = match method {
+            // Trust first, then the binding (CONTRACT 2.1).
+            AuthMethod::ClientSecretPki => trusted(facts).and_then(|()| registered(certificate, facts, env)),
+            AuthMethod::TlsClientAuth => under_authority(stored, certificate, facts, env),
+            _ => registered(certificate, facts, env),
+        };
+        match proof {
+            Ok(()) => return Ok(method),
+            Err(reason) if says(reason) > says(problem) => problem = reason,
             Err(_reason) => {}
         }
     }
     Err(problem)
+}
+
+/// How much a reason says to whoever has to find out.
+const fn says(reason: Reason) -> u8 {
+    match reason {
+        Reason::Chain(ChainProblem::Expired | ChainProblem::NotYetValid) => 4,
+        Reason::CertificateOfAnother => 3,
+        Reason::Chain(_) => 2,
+        Reason::CertificateNotRegistered => 1,
+        _ => 0,
+    }
+}
+
+fn trusted(facts: &Facts<'_>) -> Result<(), Reason> {
+    facts.chain.unwrap_or(Err(ChainProblem::NoTruststore)).map_err(Reason::Chain)
 }
 
 /// `self_signed_tls_client_auth` (RFC 8705 §2.2): no chain is looked at, but the dates are.
@@ -107,7 +128,7 @@ fn under_authority(
     facts: &Facts<'_>,
     env: &Env<'_>,
 ) -> Result<(), Reason> {
-    facts.chain.unwrap_or(Err(ChainProblem::NoTruststore)).map_err(Reason::Chain)?;
+    trusted(facts)?;
     if !certificate.is_current(env.now) {
         return Err(Reason::Chain(ChainProblem::Expired));
     }

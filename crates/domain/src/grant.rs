@@ -17,6 +17,9 @@ pub enum GrantType {
     Password,
     /// RFC 6749 §6.
     RefreshToken,
+    /// The vendor's: `client_credentials` by `client_secret_pki` (CONTRACT 2).
+    #[serde(rename = "urn:hid:oauth:grant-type:client-secret-pki")]
+    ClientSecretPki,
 }
 
 impl GrantType {
@@ -27,6 +30,7 @@ impl GrantType {
             Self::ClientCredentials => "client_credentials",
             Self::Password => "password",
             Self::RefreshToken => "refresh_token",
+            Self::ClientSecretPki => "urn:hid:oauth:grant-type:client-secret-pki",
         }
     }
 }

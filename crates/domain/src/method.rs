@@ -21,6 +21,9 @@ pub enum AuthMethod {
     TlsClientAuth,
     /// A certificate on the connection that the client has registered (RFC 8705 §2.2).
     SelfSignedTlsClientAuth,
+    /// A certificate on the connection that is both: registered, and under an authority that the tenant trusts
+    /// (CONTRACT 2.1).
+    ClientSecretPki,
 }
 
 impl AuthMethod {
@@ -39,6 +42,7 @@ impl AuthMethod {
             Self::None => "none",
             Self::TlsClientAuth => "tls_client_auth",
             Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
+            Self::ClientSecretPki => "client_secret_pki",
         }
     }
 }

@@ -115,7 +115,12 @@ impl WireProfile {
     /// The grants that a client without a list of its own may use.
     pub const fn default_grants(&self) -> &'static [GrantType] {
         match self.name {
-            ProfileName::Hid => &[GrantType::ClientCredentials, GrantType::Password, GrantType::RefreshToken],
+            ProfileName::Hid => &[
+                GrantType::ClientCredentials,
+                GrantType::Password,
+                GrantType::RefreshToken,
+                GrantType::ClientSecretPki,
+            ],
             ProfileName::Openid => &[GrantType::ClientCredentials, GrantType::RefreshToken],
         }
     }

@@ -29,6 +29,11 @@ impl AuthenticatedClient {
         self.method == Some(AuthMethod::None)
     }
 
+    /// Whether it proved itself by `method`.
+    pub fn is_by(&self, method: AuthMethod) -> bool {
+        self.method == Some(method)
+    }
+
     /// What to call the way it authenticated in log and audit.
     pub fn method_name(&self) -> &'static str {
         self.method.map_or("bearer", AuthMethod::as_str)

@@ -55,12 +55,15 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
         put("mtls_endpoint_aliases", Value::Object(aliases.into_iter().collect()));
     }
     put("response_types_supported", Value::Array(Vec::new()));
-    put("grant_types_supported", GRANTS.iter().map(|grant| grant.as_str()).collect());
+    let by_pki = tenant.profile().hid_members && mtls.is_some_and(|mtls| mtls.truststore);
+    let grants = GRANTS.into_iter().chain(by_pki.then_some(GrantType::ClientSecretPki));
+    put("grant_types_supported", grants.map(GrantType::as_str).collect());
     // DECISIONS 2: `sub` is the same for every client.
     put("subject_types_supported", ["public"].into_iter().collect());
     let mut methods: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
     if let Some(mtls) = mtls {
         methods.extend(mtls.truststore.then_some(AuthMethod::TlsClientAuth.as_str()));
+        methods.extend(by_pki.then_some(AuthMethod::ClientSecretPki.as_str()));
         methods.push(AuthMethod::SelfSignedTlsClientAuth.as_str());
     }
     let mut proven: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();

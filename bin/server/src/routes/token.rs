@@ -57,7 +57,7 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
         id_token_alg: alg,
     };
     let signer = match request.grant {
-        GrantRequest::ClientCredentials => None,
+        GrantRequest::ClientCredentials | GrantRequest::ClientSecretPki => None,
         GrantRequest::Password { .. } | GrantRequest::RefreshToken { .. } => {
             Some(facts.signer(alg, call.now)?)
         }
@@ -73,7 +73,9 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
         env: call.env(),
     };
     match &request.grant {
-        GrantRequest::ClientCredentials => machine(call, &client, &request, &issuing).await,
+        GrantRequest::ClientCredentials | GrantRequest::ClientSecretPki => {
+            machine(call, &client, &request, &issuing).await
+        }
         GrantRequest::RefreshToken { refresh_token } => {
             refresh::answer(call, &client, &request, refresh_token.expose(), &issuing).await
         }

@@ -1,8 +1,8 @@
-//! `client_credentials` (RFC 6749 §4.4).
+//! `client_credentials` (RFC 6749 §4.4), also under the vendor's name for it by `client_secret_pki`.
 
 use domain::{
-    AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, Env, OAuthErrorCode, RefreshPolicy, Refusal,
-    SessionLimits, TenantSettings, WireProfile,
+    AuthMethod, AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, Env, GrantType, OAuthErrorCode,
+    RefreshPolicy, Refusal, SessionLimits, TenantSettings, WireProfile,
 };
 
 use crate::token::{HidParameters, Mode, TokenRequest};
@@ -21,6 +21,10 @@ pub fn resolve(
     env: &Env<'_>,
 ) -> Result<AuthorizedGrant, Refusal> {
     super::allow(client.client(), request.grant.grant_type(), profile)?;
+    let by_pki = client.is_by(AuthMethod::ClientSecretPki);
+    if request.grant.grant_type() == GrantType::ClientSecretPki && !by_pki {
+        return Err(NOT_BY_PKI);
+    }
     if client.is_public() {
         return Err(PUBLIC); // RFC 6749 §4.4: confidential clients only.
     }
@@ -67,6 +71,12 @@ fn overrides(
     }
     Ok(())
 }
+
+const NOT_BY_PKI: Refusal = Refusal::new(
+    OAuthErrorCode::UnauthorizedClient,
+    "not_by_client_secret_pki",
+    "This grant is for clients that prove themselves by client_secret_pki",
+);
 
 const PUBLIC: Refusal = Refusal::new(
     OAuthErrorCode::UnauthorizedClient,

@@ -98,7 +98,9 @@ impl Endpoint<'_> {
         };
         for _ in 0..ROUNDS {
             let (outcome, batch) = match &request.grant {
-                GrantRequest::ClientCredentials => self.machine(ports, client, &request, &issuing)?,
+                GrantRequest::ClientCredentials | GrantRequest::ClientSecretPki => {
+                    self.machine(ports, client, &request, &issuing)?
+                }
                 GrantRequest::RefreshToken { refresh_token } => {
                     refresh(ports, client, &request, refresh_token.expose(), &issuing)?
                 }

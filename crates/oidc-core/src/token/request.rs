@@ -10,6 +10,8 @@ use crate::{Params, params::missing};
 pub enum GrantRequest {
     /// RFC 6749 §4.4.
     ClientCredentials,
+    /// The vendor's name for it where the client proved itself by `client_secret_pki`.
+    ClientSecretPki,
     /// RFC 6749 §4.3.
     Password {
         /// `username`.
@@ -29,6 +31,7 @@ impl GrantRequest {
     pub const fn grant_type(&self) -> GrantType {
         match self {
             Self::ClientCredentials => GrantType::ClientCredentials,
+            Self::ClientSecretPki => GrantType::ClientSecretPki,
             Self::Password { .. } => GrantType::Password,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
         }
@@ -57,6 +60,9 @@ impl TokenRequest {
     pub fn parse(params: &Params, profile: &WireProfile) -> Result<Self, Refusal> {
         let grant = match params.value("grant_type").ok_or_else(|| missing!(profile, "grant_type"))? {
             "client_credentials" => GrantRequest::ClientCredentials,
+            "urn:hid:oauth:grant-type:client-secret-pki" if profile.hid_members => {
+                GrantRequest::ClientSecretPki
+            }
             "password" => password(params, profile)?,
             "refresh_token" => {
                 let token =

@@ -168,15 +168,21 @@ fn with_certificates(text: &str, pki: &Pki) -> Result<String, CliError> {
         |client: &&mut toml::Value| client.get("client_id").and_then(toml::Value::as_str) == Some("client1");
     let client = clients.find(client1).and_then(toml::Value::as_table_mut).ok_or_else(broken)?;
     let methods = client.get_mut("auth_methods").and_then(toml::Value::as_array_mut).ok_or_else(broken)?;
-    for method in [AuthMethod::TlsClientAuth, AuthMethod::SelfSignedTlsClientAuth, AuthMethod::PrivateKeyJwt]
-    {
+    for method in [
+        AuthMethod::TlsClientAuth,
+        AuthMethod::SelfSignedTlsClientAuth,
+        AuthMethod::ClientSecretPki,
+        AuthMethod::PrivateKeyJwt,
+    ] {
         methods.push(method.as_str().into());
     }
     // The key of the one certificate signs its assertions, the other certificate is registered itself.
     let mut jwks: serde_json::Value =
         serde_json::from_str(&key_set_of(&pki.text("client1.pem")?)?).map_err(|_error| broken())?;
     let keys = jwks.get_mut("keys").and_then(serde_json::Value::as_array_mut).ok_or_else(broken)?;
-    keys.push(pki.registration("client1-self-signed")?);
+    for name in ["client1", "client1-self-signed"] {
+        keys.push(pki.registration(name)?);
+    }
     client.insert("jwks".to_owned(), jwks.to_string().into());
     client.insert("tls_client_auth_subject_dn".to_owned(), pki::CLIENT1_DN.into());
     toml::to_string(&file).map_err(|_error| broken())

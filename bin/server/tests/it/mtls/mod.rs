@@ -4,6 +4,7 @@ mod authentication;
 mod demo;
 mod listener;
 mod registered;
+mod seeds;
 
 use std::{net::SocketAddr, path::Path};
 

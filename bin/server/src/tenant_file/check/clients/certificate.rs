@@ -36,11 +36,12 @@ pub(super) fn check(client: &Client, place: &Place, problems: &mut Problems<'_>)
     let by_chain = client.auth_methods.contains(&AuthMethod::TlsClientAuth);
     let text = "or one of the other tls_client_auth_… keys is needed by tls_client_auth, and means nothing without it";
     problems.check(by_chain == client.certificate_name.is_some(), place, KEY, text);
-    let by_registration = client.auth_methods.contains(&AuthMethod::SelfSignedTlsClientAuth);
+    let registering = [AuthMethod::SelfSignedTlsClientAuth, AuthMethod::ClientSecretPki];
+    let by_registration = registering.iter().any(|method| client.auth_methods.contains(method));
     let inline = client.keys.as_ref().and_then(ClientKeys::inline);
     let names_one = inline
         .is_some_and(|jwks| RegisteredCertificates::from_jwks(jwks) != RegisteredCertificates::default());
-    let text = "self_signed_tls_client_auth needs jwks or jwks_file with a certificate (x5c), its thumbprint (x5t#S256) or its key";
+    let text = "self_signed_tls_client_auth and client_secret_pki need jwks or jwks_file with a certificate (x5c), its thumbprint (x5t#S256) or its key";
     problems.check(!by_registration || names_one, place, "jwks", text);
     let plain =
         |text: &str| (1..=1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
