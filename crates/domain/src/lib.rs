@@ -51,7 +51,7 @@ pub use failure::FailureReason;
 pub use fault::Fault;
 pub use grant::{AuthorizedGrant, Evidence, GrantSubject, GrantType, RefreshPolicy, SessionLimits};
 pub use id::{ChannelCode, ClientId, PolicyCode, RequestId, SubjectId, TenantId, TenantName, UserId};
-pub use issuer::Issuer;
+pub use issuer::{Issuer, Layout};
 pub use key::{KeyStage, SigningAlg, SigningKeyRecord};
 pub use locator::Locator;
 pub use method::AuthMethod;

@@ -36,6 +36,9 @@ pub struct TenantSettings {
     /// loopback without TLS.
     #[serde(default)]
     pub fetch_private: bool,
+    /// Whether it is reached as `/auth/realms/{tenant}` too, with the issuer of that name ([`crate::Layout::Realms`]).
+    #[serde(default)]
+    pub realms_layout: bool,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -58,6 +61,7 @@ impl TenantSettings {
             jwks_cache: Ttl::from_secs(3600),
             key_verify: Ttl::from_days(2),
             fetch_private: false,
+            realms_layout: false,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
 use actix_web::{HttpRequest, http::header};
 use domain::{
-    Applied, Client, Env, Fault, Origin, SourceAddr, Timestamp, WireProfile, WriteBatch,
+    Applied, Client, Env, Fault, Issuer, Layout, Origin, SourceAddr, Timestamp, WireProfile, WriteBatch,
     port::RememberedLookup as _,
 };
 use ipnet::IpNet;
@@ -45,6 +45,8 @@ pub struct Call {
     pub accept: Option<String>,
     /// The parameters.
     pub params: Params,
+    /// In which layout of paths it came: the issuer that it is answered by.
+    pub layout: Layout,
     /// Which endpoint it asks, by its path's last part.
     pub endpoint: &'static str,
     /// What it uses up.
@@ -57,6 +59,11 @@ impl Call {
     /// The environment of its decisions.
     pub fn env(&self) -> Env<'_> {
         self.app.env(self.now)
+    }
+
+    /// The issuer that answers: each layout has its own, and no other is an audience of what is sent to it.
+    pub fn issuer(&self) -> &Issuer {
+        &self.facts.face_or_first(self.layout).issuer
     }
 
     /// Names the client for the log.

@@ -8,7 +8,7 @@ use actix_web::{
     web,
 };
 use client_auth::Scheme;
-use domain::{Fault, Origin, RequestId, TenantName};
+use domain::{Fault, Layout, Origin, RequestId, TenantName};
 use oidc_core::Params;
 use tracing::Instrument as _;
 
@@ -123,9 +123,14 @@ async fn in_time<T, E: From<Fault>>(app: &App, work: impl Future<Output = Result
 /// Those of storage and of the lane.
 pub async fn tenant(app: &Arc<App>, http: &HttpRequest) -> Result<Option<Arc<TenantFacts>>, Fault> {
     match http.match_info().get("tenant").and_then(TenantName::parse) {
-        Some(name) => app.tenant(&name).await,
+        Some(name) => Ok(app.tenant(&name).await?.filter(|facts| facts.face(layout(http)).is_some())),
         None => Ok(None),
     }
+}
+
+/// The layout that a route was registered for.
+fn layout(http: &HttpRequest) -> Layout {
+    http.app_data::<Layout>().copied().unwrap_or_default()
 }
 
 /// 404 (DECISIONS 1).
@@ -207,6 +212,7 @@ async fn read(
         authorization: call::authorization(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,
+        layout: layout(http),
         endpoint,
         uses: Uses::default(),
         told: RefCell::default(),

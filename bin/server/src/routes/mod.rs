@@ -13,46 +13,44 @@ use actix_web::{
     http::{StatusCode, header},
     web,
 };
+use domain::Layout;
 
 use crate::{app::App, cors, flow::endpoint, respond};
 
-/// Registers the public routes.
+const POSTED: &str = "POST, OPTIONS";
+const READ: &str = "GET, HEAD, OPTIONS";
+
+/// Registers the public routes, each in every layout of paths.
 pub fn public(config: &mut web::ServiceConfig) {
+    for layout in Layout::ALL {
+        mount(config, layout);
+    }
+    config.default_service(web::to(not_found));
+}
+
+fn mount(config: &mut web::ServiceConfig, layout: Layout) {
+    let issuer = layout.issuer("{tenant}");
+    let at = |name, methods| resource(&format!("{issuer}{}", layout.below(name)), methods).app_data(layout);
     config
-        .service(resource("/idp/{tenant}/authn/token", "POST, OPTIONS").route(web::post().to(token::post)))
+        .service(at("token", POSTED).route(web::post().to(token::post)))
+        .service(at("introspect", POSTED).route(web::post().to(introspect::post)))
+        .service(at("revoke", POSTED).route(web::post().to(revoke::post)))
         .service(
-            resource("/idp/{tenant}/authn/introspect", "POST, OPTIONS")
-                .route(web::post().to(introspect::post)),
-        )
-        .service(resource("/idp/{tenant}/authn/revoke", "POST, OPTIONS").route(web::post().to(revoke::post)))
-        .service(
-            resource("/idp/{tenant}/authn/userinfo", "GET, HEAD, POST, OPTIONS")
+            at("userinfo", "GET, HEAD, POST, OPTIONS")
                 .route(web::get().to(userinfo::answer))
                 .route(web::head().to(userinfo::answer))
                 .route(web::post().to(userinfo::answer)),
         )
-        .service(
-            resource("/idp/{tenant}/authn/jwks", "GET, HEAD, OPTIONS")
-                .route(web::get().to(jwks::get))
-                .route(web::head().to(jwks::get)),
-        )
-        .service(
-            resource("/idp/{tenant}/authn/.well-known/openid-configuration", "GET, HEAD, OPTIONS")
-                .route(web::get().to(discovery::get))
-                .route(web::head().to(discovery::get)),
-        )
-        // RFC 8414 §3.1 puts the well-known part between host and path; §5 allows the OpenID suffix there too.
-        .service(
-            resource("/.well-known/oauth-authorization-server/idp/{tenant}/authn", "GET, HEAD, OPTIONS")
-                .route(web::get().to(discovery::get))
-                .route(web::head().to(discovery::get)),
-        )
-        .service(
-            resource("/.well-known/openid-configuration/idp/{tenant}/authn", "GET, HEAD, OPTIONS")
-                .route(web::get().to(discovery::get))
-                .route(web::head().to(discovery::get)),
-        )
-        .default_service(web::to(not_found));
+        .service(at("jwks", READ).route(web::get().to(jwks::get)).route(web::head().to(jwks::get)));
+    // RFC 8414 §3.1 puts the well-known part between host and path; §5 allows the OpenID suffix there too.
+    for path in [
+        format!("{issuer}/.well-known/openid-configuration"),
+        format!("/.well-known/oauth-authorization-server{issuer}"),
+        format!("/.well-known/openid-configuration{issuer}"),
+    ] {
+        let metadata = resource(&path, READ).app_data(layout);
+        config.service(metadata.route(web::get().to(discovery::get)).route(web::head().to(discovery::get)));
+    }
 }
 
 fn resource(path: &str, methods: &'static str) -> actix_web::Resource {

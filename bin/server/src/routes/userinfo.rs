@@ -48,7 +48,7 @@ async fn claims(call: &Call) -> Result<Reply, Stop> {
     match userinfo::form(&stored.client, &profile) {
         ResponseSigning::Json => Ok(Reply::Json(claims)),
         ResponseSigning::Signed(alg) => {
-            let claims = userinfo::signed(claims, &stored.client, &call.facts.issuer);
+            let claims = userinfo::signed(claims, &stored.client, call.issuer());
             let jwt = call.facts.signer(alg, call.now)?.sign("JWT", &claims)?;
             Ok(Reply::Jwt("application/jwt; charset=UTF-8", jwt))
         }

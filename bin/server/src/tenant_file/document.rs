@@ -52,6 +52,8 @@ pub(super) struct SettingsDoc {
     pub(super) key_verify_days: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fetch_private: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) realms_layout: Option<bool>,
 }
 
 /// `[[policies]]`: the attributes of [`domain::AuthenticationPolicy`] under the same names, all optional but `code`.

@@ -27,6 +27,7 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         jwks_cache_seconds: Some(settings.jwks_cache.secs()),
         key_verify_days: days(settings.key_verify),
         fetch_private: Some(settings.fetch_private),
+        realms_layout: Some(settings.realms_layout),
     }
 }
 

@@ -30,6 +30,7 @@ mod lockout;
 mod openid_client;
 mod operations;
 mod postgresql;
+mod realms;
 mod refresh;
 mod seed_000;
 mod seed_003;

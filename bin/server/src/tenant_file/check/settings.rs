@@ -49,6 +49,7 @@ pub(super) fn check(
         jwks_cache: jwks_cache.unwrap_or(defaults.jwks_cache),
         key_verify: key_verify.unwrap_or(defaults.key_verify),
         fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
+        realms_layout: doc.realms_layout.unwrap_or(defaults.realms_layout),
     };
     together(&settings, &place, problems);
     settings

@@ -1,7 +1,7 @@
 //! Clients that prove themselves with JWTs (RFC 7523), against the real binary.
 
 mod attacks;
-mod keys;
+pub(super) mod keys;
 mod methods;
 mod published;
 mod replay;
