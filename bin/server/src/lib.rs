@@ -22,6 +22,7 @@ pub mod listener;
 pub mod metrics;
 pub mod operator;
 pub mod proven;
+pub mod registration;
 pub mod respond;
 pub mod routes;
 pub mod server;

@@ -68,6 +68,11 @@ impl Issuer {
         &self.text
     }
 
+    /// In which layout its paths are.
+    pub const fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// The URL of an endpoint by its name in [`Layout::Idp`], e.g. `token`.
     pub fn endpoint(&self, name: &str) -> String {
         format!("{}{}", self.text, self.layout.below(name))

@@ -42,7 +42,7 @@ pub mod write;
 pub use admin::AdminWrite;
 pub use audit::{AuditEvent, AuditKind, AuditOutcome, Origin};
 pub use authenticator::{Authenticator, AuthenticatorStatus, PasswordCredential, Statistics};
-pub use client::{Client, ClientSecrets, ResponseSigning};
+pub use client::{Client, ClientSecrets, Registration, ResponseSigning};
 pub use client_keys::ClientKeys;
 pub use confirmation::{Confirmation, Thumbprint};
 pub use digest::SecretDigest;

@@ -39,6 +39,12 @@ pub struct TenantSettings {
     /// Whether it is reached as `/auth/realms/{tenant}` too, with the issuer of that name ([`crate::Layout::Realms`]).
     #[serde(default)]
     pub realms_layout: bool,
+    /// How many clients anyone may register a day; 0: nobody but who has the permission (RFC 7591 §3).
+    #[serde(default)]
+    pub open_registrations_per_day: u32,
+    /// How many of them from one source (an IPv4 address or an IPv6 /64).
+    #[serde(default)]
+    pub open_registrations_per_source: u32,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -62,6 +68,8 @@ impl TenantSettings {
             key_verify: Ttl::from_days(2),
             fetch_private: false,
             realms_layout: false,
+            open_registrations_per_day: 0,
+            open_registrations_per_source: 5,
         }
     }
 }

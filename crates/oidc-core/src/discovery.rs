@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AuthMethod, Claims, GrantType, Issuer, SigningAlg, Tenant, profile::SubjectForm};
+use domain::{AuthMethod, Claims, GrantType, Issuer, Layout, SigningAlg, Tenant, profile::SubjectForm};
 use serde_json::Value;
 
 /// The grants that the token endpoint has today.
@@ -34,6 +34,9 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg]) -> Claims
         ("jwks_uri", "jwks"),
     ] {
         put(member, issuer.endpoint(endpoint).into());
+    }
+    if issuer.layout() == Layout::Idp {
+        put("registration_endpoint", issuer.endpoint("register").into());
     }
     put("response_types_supported", Value::Array(Vec::new()));
     put("grant_types_supported", GRANTS.iter().map(|grant| grant.as_str()).collect());

@@ -61,6 +61,7 @@ pub fn a_client(id: &str) -> ClientBuilder {
             introspection_signed_response_alg: SigningAlg::RS256,
             refresh_token_validity: None,
             consent_prompt: false,
+            registration: None,
             keys: None,
             auth_signing_algs: BTreeSet::new(),
             attributes: BTreeMap::new(),

@@ -198,6 +198,7 @@ impl Records {
             introspection_signed_response_alg: SigningAlg::RS256,
             refresh_token_validity: None,
             consent_prompt: false,
+            registration: None,
             keys: None,
             auth_signing_algs: BTreeSet::new(),
             attributes: BTreeMap::new(),

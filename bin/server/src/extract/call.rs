@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, net::IpAddr, sync::Arc};
 
-use actix_web::{HttpRequest, http::header};
+use actix_web::{HttpRequest, http::header, web::Bytes};
 use domain::{
     Applied, Client, Env, Fault, Issuer, Layout, Origin, SourceAddr, Timestamp, WireProfile, WriteBatch,
     port::RememberedLookup as _,
@@ -45,6 +45,8 @@ pub struct Call {
     pub accept: Option<String>,
     /// The parameters.
     pub params: Params,
+    /// The body, where an endpoint takes a document in it instead of parameters.
+    pub document: Bytes,
     /// In which layout of paths it came: the issuer that it is answered by.
     pub layout: Layout,
     /// Which endpoint it asks, by its path's last part.

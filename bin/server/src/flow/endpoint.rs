@@ -201,7 +201,11 @@ async fn read(
     let text = |name| http.headers().get(name).and_then(|value| value.to_str().ok());
     let sources =
         params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };
-    let params: Params = params::read(sources, &facts.profile).map_err(Unread::Stop)?;
+    // A document is its endpoint's to read.
+    let (params, document): (Params, _) = match endpoint {
+        "register" => (Params::default(), body),
+        _ => (params::read(sources, &facts.profile).map_err(Unread::Stop)?, web::Bytes::new()),
+    };
     let source = call::source(http, &app.config.raw.server.trusted_proxies)
         .ok_or(Unread::Fault(Fault::Invariant("a TCP connection has a peer")))?;
     Ok(Call {
@@ -212,6 +216,7 @@ async fn read(
         authorization: call::authorization(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,
+        document,
         layout: layout(http),
         endpoint,
         uses: Uses::default(),

@@ -6,6 +6,7 @@ pub mod comparison;
 pub mod endpoint;
 pub mod password;
 pub mod refresh;
+pub mod registration;
 
 /// How often a decision is made again after a conflict before the caller hears 503. Parallel guesses at one
 /// password conflict with each other; ten rounds let as many through in turn.

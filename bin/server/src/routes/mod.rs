@@ -4,6 +4,7 @@ pub mod discovery;
 pub mod introspect;
 pub mod jwks;
 pub mod management;
+pub mod register;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
@@ -25,6 +26,16 @@ pub fn public(config: &mut web::ServiceConfig) {
     for layout in Layout::ALL {
         mount(config, layout);
     }
+    // Keycloak has another protocol for its own; clients are registered in the first layout.
+    let path = format!("{}{}", Layout::Idp.issuer("{tenant}"), Layout::Idp.below("register"));
+    let one = format!("{path}/{{client}}");
+    config.service(resource(&path, POSTED).route(web::post().to(register::post))).service(
+        resource(&one, "GET, HEAD, PUT, DELETE, OPTIONS")
+            .route(web::get().to(register::get))
+            .route(web::head().to(register::get))
+            .route(web::put().to(register::put))
+            .route(web::delete().to(register::delete)),
+    );
     config.default_service(web::to(not_found));
 }
 

@@ -28,6 +28,8 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         key_verify_days: days(settings.key_verify),
         fetch_private: Some(settings.fetch_private),
         realms_layout: Some(settings.realms_layout),
+        open_registrations_per_day: Some(settings.open_registrations_per_day),
+        open_registrations_per_source: Some(settings.open_registrations_per_source),
     }
 }
 

@@ -32,6 +32,7 @@ mod operations;
 mod postgresql;
 mod realms;
 mod refresh;
+mod registration;
 mod seed_000;
 mod seed_003;
 mod userinfo;

@@ -85,6 +85,8 @@ fn client(
         introspection_signed_response_alg: doc.introspection_signed_response_alg.unwrap_or(first),
         refresh_token_validity: doc.hid_refresh_token_validity.map(Ttl::from_secs),
         consent_prompt: doc.hid_client_consentprompt,
+        // Who registered it keeps its token, whatever the file says.
+        registration: stored.and_then(|stored| stored.client.registration.clone()),
         keys: keys::check(doc, scene, place, problems),
         auth_signing_algs: std::mem::take(&mut doc.token_endpoint_auth_signing_alg),
         attributes: std::mem::take(&mut doc.attributes),

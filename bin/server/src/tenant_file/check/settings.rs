@@ -50,6 +50,12 @@ pub(super) fn check(
         key_verify: key_verify.unwrap_or(defaults.key_verify),
         fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
         realms_layout: doc.realms_layout.unwrap_or(defaults.realms_layout),
+        open_registrations_per_day: doc
+            .open_registrations_per_day
+            .unwrap_or(defaults.open_registrations_per_day),
+        open_registrations_per_source: doc
+            .open_registrations_per_source
+            .unwrap_or(defaults.open_registrations_per_source),
     };
     together(&settings, &place, problems);
     settings
