@@ -158,10 +158,10 @@ fn grants(
 
 fn redirect_uris(members: Members<'_>) -> Result<Vec<String>, Refusal> {
     let uris = members.list("redirect_uris", REDIRECT)?.unwrap_or_default();
-    match uris.iter().all(|uri| tenant_file::redirect_uri_problem(uri).is_none()) {
-        true => Ok(uris.into_iter().map(str::to_owned).collect()),
-        false => Err(REDIRECT),
+    if uris.iter().all(|uri| tenant_file::redirect_uri_problem(uri).is_none()) {
+        return Ok(uris.into_iter().map(str::to_owned).collect());
     }
+    Err(REDIRECT)
 }
 
 /// What is asked for, as far as the registrar may give it. More is refused, not cut: who asked for it relies on it.

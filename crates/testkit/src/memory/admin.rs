@@ -24,7 +24,7 @@ impl State {
             | AdminWrite::RequireRegistration(..)
             | AdminWrite::RemoveClient(_) => self.administer_client(write)?,
             AdminWrite::UseOnce(id) => {
-                require(self.remembered.insert((id.purpose, id.key), id.expires_at).is_none())?
+                require(self.remembered.insert((id.purpose, id.key), id.expires_at).is_none())?;
             }
             AdminWrite::InsertUser(user) => {
                 require(!self.users.contains_key(&user.id))?;
