@@ -17,7 +17,7 @@ pub fn full(app: &App, route: &str) -> Option<&'static str> {
     if !app.reads.has_room() {
         return Some("reads");
     }
-    let writes = matches!(route, "token" | "revoke");
+    let writes = matches!(route, "token" | "revoke" | "register");
     (writes && !app.commits.has_room()).then_some("commits")
 }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use domain::{
-    AuthenticationPolicy, ClientId, Fault, Issuer, KeyStage, PolicyCode, SigningAlg, SigningKeyRecord,
-    Tenant, TenantId, TenantName, Timestamp, WireProfile,
+    AuthenticationPolicy, ClientId, Fault, Issuer, KeyStage, Layout, PolicyCode, SigningAlg,
+    SigningKeyRecord, Tenant, TenantId, TenantName, Timestamp, WireProfile,
     port::{ClientLookup as _, Signer, StoredClient},
 };
 use jose::{JoseVerifier, MasterKey, OpenSslSigner, Truststore, VerifiedJws};
@@ -40,8 +40,6 @@ pub struct Bases<'a> {
 pub struct TenantFacts {
     /// The tenant.
     pub tenant: Tenant,
-    /// Its issuer.
-    pub issuer: Issuer,
     /// Its profile.
     pub profile: WireProfile,
     /// Its policies.
@@ -52,8 +50,38 @@ pub struct TenantFacts {
     pub truststore: Option<Truststore>,
     /// What verifies JWTs of its own, made when it is first asked.
     own: OnceLock<Option<JoseVerifier>>,
+    idp: Face,
+    realms: Option<Face>,
+}
+
+/// What a tenant shows in one layout.
+pub struct Face {
+    /// Its issuer.
+    pub issuer: Issuer,
     /// Its metadata, as published from each instant on, in order; never empty.
     discovery: Vec<(Timestamp, String)>,
+}
+
+impl Face {
+    fn new(
+        tenant: &Tenant,
+        (issuer, mtls): (Issuer, Option<&discovery::Mtls>),
+        eras: &[(Timestamp, Vec<SigningAlg>)],
+    ) -> Result<Self, Fault> {
+        let document = |(from, algs): &(Timestamp, Vec<SigningAlg>)| {
+            let text = serde_json::to_string(&discovery::document(tenant, &issuer, algs, mtls));
+            Ok::<_, Fault>((*from, text.map_err(|_error| Fault::Invariant("claims are JSON"))?))
+        };
+        let discovery = eras.iter().map(document).collect::<Result<_, _>>()?;
+        Ok(Self { issuer, discovery })
+    }
+
+    /// The metadata as published now (OpenID Connect Discovery §3): JSON. It names the algorithms that sign now.
+    pub fn discovery(&self, now: Timestamp) -> &str {
+        let begun = self.discovery.iter().rfind(|(from, _)| from.has_passed(now));
+        // A clock may be a little behind the one that made the first keys.
+        begun.or_else(|| self.discovery.first()).map_or("{}", |(_, text)| text)
+    }
 }
 
 impl TenantFacts {
@@ -80,25 +108,25 @@ impl TenantFacts {
             Ok::<_, Fault>(TenantKey { record, signer: signer.ok() })
         };
         let keys: Vec<_> = store.keys()?.into_iter().map(open).collect::<Result<_, _>>()?;
-        let issuer = Issuer::new(bases.public, &tenant.name);
-        let truststore = truststore(&tenant);
-        let mtls = bases.sees_certificates.then(|| discovery::Mtls {
-            truststore: truststore.is_some(),
-            aliases: bases.mtls.map(|base| Issuer::new(base, &tenant.name)),
-        });
-        let document = |(from, algs): (Timestamp, Vec<SigningAlg>)| {
-            let text = serde_json::to_string(&discovery::document(&tenant, &issuer, &algs, mtls.as_ref()));
-            Ok::<_, Fault>((from, text.map_err(|_error| Fault::Invariant("claims are JSON"))?))
+        let (eras, truststore) = (eras(&keys), truststore(&tenant));
+        let face = |layout| {
+            let mtls = bases.sees_certificates.then(|| discovery::Mtls {
+                truststore: truststore.is_some(),
+                aliases: bases.mtls.map(|base| Issuer::laid_out(layout, base, &tenant.name)),
+            });
+            let issuer = Issuer::laid_out(layout, bases.public, &tenant.name);
+            Face::new(&tenant, (issuer, mtls.as_ref()), &eras)
         };
-        let discovery = eras(&keys).into_iter().map(document).collect::<Result<_, _>>()?;
+        let idp = face(Layout::Idp)?;
+        let realms = tenant.settings.realms_layout.then(|| face(Layout::Realms)).transpose()?;
         Ok(Some(Self {
             profile: tenant.profile(),
-            issuer,
             policies,
             keys,
             truststore,
             own: OnceLock::new(),
-            discovery,
+            idp,
+            realms,
             tenant,
         }))
     }
@@ -139,11 +167,17 @@ impl TenantFacts {
         self.own.get_or_init(keys).as_ref()?.verify(jwt).ok()
     }
 
-    /// The metadata as published now (OpenID Connect Discovery §3): JSON. It names the algorithms that sign now.
-    pub fn discovery(&self, now: Timestamp) -> &str {
-        let begun = self.discovery.iter().rfind(|(from, _)| from.has_passed(now));
-        // A clock may be a little behind the one that made the first keys.
-        begun.or_else(|| self.discovery.first()).map_or("{}", |(_, text)| text)
+    /// What it shows in `layout`; `None` when it is not reached in it.
+    pub const fn face(&self, layout: Layout) -> Option<&Face> {
+        match layout {
+            Layout::Idp => Some(&self.idp),
+            Layout::Realms => self.realms.as_ref(),
+        }
+    }
+
+    /// What it shows in `layout`, or where it is not reached in that, in the one that every tenant has.
+    pub fn face_or_first(&self, layout: Layout) -> &Face {
+        self.face(layout).unwrap_or(&self.idp)
     }
 
     /// The JWK set as published now (RFC 7517 §5): pre-published, active and verify-only keys.

@@ -25,6 +25,7 @@ pub mod operator;
 pub mod proof_keys;
 pub mod proven;
 pub mod proxy;
+pub mod registration;
 pub mod respond;
 pub mod routes;
 pub mod server;

@@ -12,6 +12,10 @@ use oidc_core::dpop;
 pub enum Reply {
     /// JSON that must not be stored.
     Json(Claims),
+    /// A client that was registered: 201, or 200 with the vendor's members (DECISIONS 2).
+    Registered(Claims),
+    /// Done, and nothing left to say: 204.
+    NoContent,
     /// A JWT that must not be stored, with its media type.
     Jwt(&'static str, String),
     /// Nothing to say (RFC 7009 §2.2).
@@ -24,6 +28,8 @@ impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Json(_) => "Json(..)",
+            Self::Registered(_) => "Registered(..)",
+            Self::NoContent => "NoContent",
             Self::Jwt(..) => "Jwt(..)",
             Self::Empty => "Empty",
             Self::Public(..) => "Public(..)",
@@ -67,6 +73,8 @@ pub fn told(result: &Result<Reply, Stop>) -> (&'static str, String) {
 pub fn answer(result: Result<Reply, Stop>, realm: &str) -> HttpResponse {
     match result {
         Ok(Reply::Json(claims)) => private(StatusCode::OK).json(claims),
+        Ok(Reply::Registered(claims)) => private(registered(&claims)).json(claims),
+        Ok(Reply::NoContent) => private(StatusCode::NO_CONTENT).finish(),
         Ok(Reply::Jwt(media_type, jwt)) => private(StatusCode::OK).content_type(media_type).body(jwt),
         Ok(Reply::Empty) => private(StatusCode::OK).finish(),
         Ok(Reply::Public(json, seconds)) => HttpResponse::Ok()
@@ -76,6 +84,11 @@ pub fn answer(result: Result<Reply, Stop>, realm: &str) -> HttpResponse {
         Err(Stop::Refused(refusal, scheme)) => refused(&refusal, scheme, realm),
         Err(Stop::Fault(fault)) => failed(&fault),
     }
+}
+
+/// The vendor answers 200 (CONTRACT 4.16), and only its answers have its members.
+fn registered(claims: &Claims) -> StatusCode {
+    if claims.contains_key("hid_client_pwd_policy") { StatusCode::OK } else { StatusCode::CREATED }
 }
 
 /// `Cache-Control: no-store` on everything with a token or personal data (DECISIONS 4.5), errors included.
@@ -117,6 +130,7 @@ const fn status(code: OAuthErrorCode, scheme: Scheme) -> StatusCode {
         }
         OAuthErrorCode::InvalidClient | OAuthErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
         OAuthErrorCode::AccessDenied | OAuthErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+        OAuthErrorCode::DuplicateClient => StatusCode::CONFLICT,
         OAuthErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::BAD_REQUEST,
     }

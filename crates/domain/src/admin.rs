@@ -2,7 +2,8 @@
 
 use crate::{
     AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets,
-    PasswordCredential, PolicyCode, SigningKeyRecord, TenantSettings, Timestamp, User, UserId,
+    PasswordCredential, PolicyCode, Registration, Remembered, SigningKeyRecord, TenantSettings, Timestamp,
+    User, UserId,
 };
 
 /// One administrative change in one tenant. A list of them is applied in one transaction, together with the audit
@@ -22,6 +23,10 @@ pub enum AdminWrite {
     UpdateClient(Box<Client>),
     /// Replaces a client's secrets, and forgets its failures.
     SetClientSecrets(ClientId, ClientSecrets),
+    /// Requires that a client's registration is as seen; changes nothing. Before a write to the same client.
+    RequireRegistration(ClientId, Registration),
+    /// Uses an identifier up. Precondition: it is not remembered.
+    UseOnce(Remembered),
     /// Removes a client, with its sessions and families.
     RemoveClient(ClientId),
     /// Creates a user.

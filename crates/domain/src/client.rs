@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AuthMethod, CertificateName, ChannelCode, ClientId, ClientKeys, GrantType, PolicyCode, ProfileName,
-    Scopes, SecretDigest, SigningAlg, Ttl,
+    Scopes, SecretDigest, SigningAlg, Timestamp, Ttl,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };
@@ -32,6 +32,15 @@ pub enum AccessTokenFormat {
     Opaque,
     /// A signed JWT that resources can verify by themselves (RFC 9068): no row behind it.
     Jwt,
+}
+
+/// What is kept of a registration through the endpoint (RFC 7592 §3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// The digest of its registration access token's secret part, base64url. It changes with every update.
+    pub token: String,
+    /// `client_id_issued_at`.
+    pub issued_at: Timestamp,
 }
 
 /// A registered client: everything but its secrets.
@@ -98,6 +107,9 @@ pub struct Client {
     /// `token_endpoint_auth_signing_alg`: the algorithms that its signed assertions may have; empty: all on offer.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub auth_signing_algs: BTreeSet<SigningAlg>,
+    /// How it was registered by itself, or by another client, through the registration endpoint; `None`: by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Registration>,
     /// Free attributes, carried for the administrator.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,

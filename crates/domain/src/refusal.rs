@@ -32,6 +32,14 @@ pub enum OAuthErrorCode {
     InsufficientScope,
     /// The vendor's own, with [`Detail::HidError`] (CONTRACT 4.1.5).
     HidError,
+    /// RFC 7591 §3.2.2.
+    InvalidRedirectUri,
+    /// RFC 7591 §3.2.2.
+    InvalidClientMetadata,
+    /// RFC 7591 §3.2.2.
+    UnapprovedSoftwareStatement,
+    /// The vendor's own: 409 (CONTRACT 4.16).
+    DuplicateClient,
     /// Too many failures: 429 (DECISIONS 4.6).
     TooManyRequests,
 }
@@ -53,6 +61,10 @@ impl OAuthErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::HidError => "hid_error",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
+            Self::DuplicateClient => "duplicate_client",
             Self::TooManyRequests => "temporarily_unavailable",
         }
     }

@@ -13,6 +13,8 @@ pub enum RememberedFor {
     ClientAssertion,
     /// An access token without a row of its own that has been revoked (RFC 7009).
     DeniedToken,
+    /// A place in a day's quota of open registrations that has been taken.
+    Registration,
 }
 
 impl RememberedFor {
@@ -22,6 +24,7 @@ impl RememberedFor {
             Self::DpopProof => "dpop",
             Self::ClientAssertion => "assertion",
             Self::DeniedToken => "denied",
+            Self::Registration => "registration",
         }
     }
 }

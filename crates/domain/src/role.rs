@@ -10,6 +10,8 @@ pub struct Permission(String);
 impl Permission {
     /// May introspect every token of the tenant (DECISIONS 5.2).
     pub const INTROSPECT: &'static str = "introspect";
+    /// May register clients, and change and remove what was registered (CONTRACT 4.16).
+    pub const REGISTER_CLIENTS: &'static str = "register_clients";
 
     /// Names a permission.
     pub fn new(name: &str) -> Self {
@@ -26,7 +28,7 @@ impl Permission {
 pub fn permissions_of(role: &str) -> &'static [&'static str] {
     match role {
         "RL_CLIENTIDM2M" => &[Permission::INTROSPECT, "FS_APIOTP", "FS_TSDUP"],
-        "RL_ORGADMIN" => &[Permission::INTROSPECT],
+        "RL_ORGADMIN" => &[Permission::INTROSPECT, Permission::REGISTER_CLIENTS],
         _ => &[],
     }
 }

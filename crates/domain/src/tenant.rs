@@ -47,6 +47,15 @@ pub struct TenantSettings {
     /// loopback without TLS.
     #[serde(default)]
     pub fetch_private: bool,
+    /// Whether it is reached as `/auth/realms/{tenant}` too, with the issuer of that name ([`crate::Layout::Realms`]).
+    #[serde(default)]
+    pub realms_layout: bool,
+    /// How many clients anyone may register a day; 0: nobody but who has the permission (RFC 7591 §3).
+    #[serde(default)]
+    pub open_registrations_per_day: u32,
+    /// How many of them from one source (an IPv4 address or an IPv6 /64).
+    #[serde(default)]
+    pub open_registrations_per_source: u32,
 }
 
 /// The channels of CONTRACT 7.4.
@@ -72,6 +81,9 @@ impl TenantSettings {
             dpop_nonce_required: false,
             resources: BTreeMap::new(),
             fetch_private: false,
+            realms_layout: false,
+            open_registrations_per_day: 0,
+            open_registrations_per_source: 5,
         }
     }
 }

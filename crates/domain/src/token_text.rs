@@ -15,6 +15,8 @@ pub enum TokenKind {
     Refresh,
     /// An authorization code, `cac_…`.
     Code,
+    /// A registration access token, `crg_…` (RFC 7592).
+    Registration,
 }
 
 impl TokenKind {
@@ -24,6 +26,7 @@ impl TokenKind {
             Self::Access => "cat_",
             Self::Refresh => "crt_",
             Self::Code => "cac_",
+            Self::Registration => "crg_",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AuthMethod, Claims, GrantType, Issuer, SigningAlg, Tenant, profile::SubjectForm};
+use domain::{AuthMethod, Claims, GrantType, Issuer, Layout, SigningAlg, Tenant, profile::SubjectForm};
 use serde_json::Value;
 
 use crate::dpop;
@@ -48,11 +48,14 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
     for (member, endpoint) in ENDPOINTS {
         put(member, issuer.endpoint(endpoint).into());
     }
-    put("jwks_uri", issuer.endpoint("jwks").into());
     if let Some(aliases) = mtls.and_then(|mtls| mtls.aliases.as_ref()) {
         let aliases =
             ENDPOINTS.map(|(member, endpoint)| (member.to_owned(), aliases.endpoint(endpoint).into()));
         put("mtls_endpoint_aliases", Value::Object(aliases.into_iter().collect()));
+    }
+    put("jwks_uri", issuer.endpoint("jwks").into());
+    if issuer.layout() == Layout::Idp {
+        put("registration_endpoint", issuer.endpoint("register").into());
     }
     put("response_types_supported", Value::Array(Vec::new()));
     let by_pki = tenant.profile().hid_members && mtls.is_some_and(|mtls| mtls.truststore);

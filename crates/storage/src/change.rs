@@ -5,8 +5,8 @@ use domain::{AdminWrite, AuditEvent, Client, ClientSecrets, FamilyEnd, TenantId,
 use crate::failure::{Failure, Result};
 use crate::link::Link;
 use crate::table::{
-    audit_log, authenticators, clients, policies, refresh, sessions, signing_keys, source_failures, tenants,
-    users,
+    audit_log, authenticators, clients, policies, refresh, remembered_ids, sessions, signing_keys,
+    source_failures, tenants, users,
 };
 
 /// Does all of it in the transaction at hand, in order, and bumps the revision once; or fails somewhere in the
@@ -36,6 +36,12 @@ fn one(link: &mut Link, tenant: TenantId, write: &AdminWrite) -> Result<()> {
             clients::set_secrets(link, tenant, id, secrets)?;
             source_failures::forget_client(link, tenant, id)
         }
+        // All changes of a tenant wait for each other at its revision, so what is read here stays.
+        AdminWrite::RequireRegistration(id, seen) => {
+            let stored = clients::one(link, tenant, id)?.ok_or(Failure::Conflict)?;
+            if stored.client.registration.as_ref() == Some(seen) { Ok(()) } else { Err(Failure::Conflict) }
+        }
+        AdminWrite::UseOnce(id) => remembered_ids::use_once(link, tenant, id),
         AdminWrite::RemoveClient(id) => clients::remove(link, tenant, id),
         AdminWrite::InsertUser(user) => {
             refuse_client_id(link, tenant, user)?;

@@ -2,10 +2,10 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use actix_web::{HttpRequest, http::header};
+use actix_web::{HttpRequest, http::header, web::Bytes};
 use domain::{
-    Applied, Client, Env, Fault, Origin, PeerCertificate, SourceAddr, Timestamp, WireProfile, WriteBatch,
-    port::RememberedLookup as _,
+    Applied, Client, Env, Fault, Issuer, Layout, Origin, PeerCertificate, SourceAddr, Timestamp, WireProfile,
+    WriteBatch, port::RememberedLookup as _,
 };
 use oidc_core::Params;
 use storage::TenantStore;
@@ -52,6 +52,10 @@ pub struct Call {
     pub accept: Option<String>,
     /// The parameters.
     pub params: Params,
+    /// The body, where an endpoint takes a document in it instead of parameters.
+    pub document: Bytes,
+    /// In which layout of paths it came: the issuer that it is answered by.
+    pub layout: Layout,
     /// Which endpoint it asks, by its path's last part.
     pub endpoint: &'static str,
     /// What it uses up.
@@ -64,6 +68,11 @@ impl Call {
     /// The environment of its decisions.
     pub fn env(&self) -> Env<'_> {
         self.app.env(self.now)
+    }
+
+    /// The issuer that answers: each layout has its own, and no other is an audience of what is sent to it.
+    pub fn issuer(&self) -> &Issuer {
+        &self.facts.face_or_first(self.layout).issuer
     }
 
     /// Names the client for the log.

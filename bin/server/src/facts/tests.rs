@@ -13,7 +13,8 @@ fn facts(installation: &Installation) -> TenantFacts {
 }
 
 fn listed(facts: &TenantFacts, now: Timestamp) -> serde_json::Value {
-    let document: serde_json::Value = serde_json::from_str(facts.discovery(now)).unwrap();
+    let document: serde_json::Value =
+        serde_json::from_str(facts.face_or_first(Layout::Idp).discovery(now)).unwrap();
     document["id_token_signing_alg_values_supported"].clone()
 }
 

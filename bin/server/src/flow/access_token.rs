@@ -16,7 +16,7 @@ pub fn read(call: &Call, text: &str) -> Option<Read> {
         return None;
     }
     let jws = call.facts.verified(text)?;
-    Read::new(&jws.header, &jws.claims, &call.facts.issuer, &call.env())
+    Read::new(&jws.header, &jws.claims, call.issuer(), &call.env())
 }
 
 /// The session that it stands for, with its user, as storage has it now: nothing of this comes from a cache but its

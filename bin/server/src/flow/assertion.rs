@@ -34,7 +34,7 @@ async fn once(
     assertion: &Assertion,
     stored: Option<&StoredClient>,
 ) -> Result<AuthStep, Fault> {
-    let issuer = &call.facts.issuer;
+    let issuer = call.issuer();
     let (token, own) = (issuer.endpoint("token"), issuer.endpoint(call.endpoint));
     let audiences = [issuer.as_str(), &token, &own];
     let facts = client_auth::Facts { audiences: &audiences, ..client::facts(call, stored, None) };

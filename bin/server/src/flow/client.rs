@@ -32,7 +32,7 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
         by_certificate: call.by_certificate,
         client_assertion: call.params.present("client_assertion"),
         client_assertion_type: call.params.present("client_assertion_type"),
-        url_decoded_basic: true,
+        url_decoded_basic: call.layout.url_decoded_basic(),
     };
     let scheme = client_auth::scheme_tried(&inputs);
     let refuse = |refusal| Stop::Refused(refusal, scheme);

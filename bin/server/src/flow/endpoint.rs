@@ -8,7 +8,7 @@ use actix_web::{
     web,
 };
 use client_auth::Scheme;
-use domain::{Fault, Origin, RequestId, TenantName};
+use domain::{Fault, Layout, Origin, RequestId, TenantName};
 use oidc_core::Params;
 use tracing::Instrument as _;
 
@@ -125,9 +125,14 @@ async fn in_time<T, E: From<Fault>>(app: &App, work: impl Future<Output = Result
 /// Those of storage and of the lane.
 pub async fn tenant(app: &Arc<App>, http: &HttpRequest) -> Result<Option<Arc<TenantFacts>>, Fault> {
     match http.match_info().get("tenant").and_then(TenantName::parse) {
-        Some(name) => app.tenant(&name).await,
+        Some(name) => Ok(app.tenant(&name).await?.filter(|facts| facts.face(layout(http)).is_some())),
         None => Ok(None),
     }
+}
+
+/// The layout that a route was registered for.
+fn layout(http: &HttpRequest) -> Layout {
+    http.app_data::<Layout>().copied().unwrap_or_default()
 }
 
 /// 404 (DECISIONS 1).
@@ -198,7 +203,11 @@ async fn read(
     let text = |name| http.headers().get(name).and_then(|value| value.to_str().ok());
     let sources =
         params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };
-    let params: Params = params::read(sources, &facts.profile).map_err(Unread::Stop)?;
+    // A document is its endpoint's to read.
+    let (params, document): (Params, _) = match endpoint {
+        "register" => (Params::default(), body),
+        _ => (params::read(sources, &facts.profile).map_err(Unread::Stop)?, web::Bytes::new()),
+    };
     let source =
         app.proxies.source(http).ok_or(Unread::Fault(Fault::Invariant("a TCP connection has a peer")))?;
     Ok(Call {
@@ -212,6 +221,8 @@ async fn read(
         dpop: call::dpop(http),
         accept: text(header::ACCEPT).map(str::to_owned),
         params,
+        document,
+        layout: layout(http),
         endpoint,
         uses: Uses::default(),
         told: RefCell::default(),

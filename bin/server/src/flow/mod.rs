@@ -7,6 +7,7 @@ pub mod comparison;
 pub mod endpoint;
 pub mod password;
 pub mod refresh;
+pub mod registration;
 pub mod sender;
 
 /// How often a decision is made again after a conflict before the caller hears 503. Parallel guesses at one

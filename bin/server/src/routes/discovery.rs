@@ -7,7 +7,7 @@ use crate::{flow::endpoint, respond::Reply};
 /// Answers with the tenant's metadata.
 pub async fn get(http: HttpRequest, payload: web::Payload) -> HttpResponse {
     endpoint::serve("discovery", http, payload, |call| async move {
-        Ok(Reply::Public(call.facts.discovery(call.now).to_owned(), 300))
+        Ok(Reply::Public(call.facts.face_or_first(call.layout).discovery(call.now).to_owned(), 300))
     })
     .await
 }

@@ -30,14 +30,14 @@ async fn answer(call: &Call) -> Result<Reply, Stop> {
     if !call.accept.as_deref().is_some_and(|accept| accept::names(accept, MEDIA_TYPE)) {
         return Ok(Reply::Json(decision.answer));
     }
-    let claims = introspect::signed(decision.answer, &caller, &call.facts.issuer, &call.env());
+    let claims = introspect::signed(decision.answer, &caller, call.issuer(), &call.env());
     let signer = call.facts.signer(caller.client().introspection_signed_response_alg, call.now)?;
     Ok(Reply::Jwt(MEDIA_TYPE, signer.sign("token-introspection+jwt", &claims)?))
 }
 
 async fn decide(call: &Call, caller: &AuthenticatedClient) -> Result<Decision, Stop> {
     let profile = call.profile(caller.client());
-    let issuer = &call.facts.issuer;
+    let issuer = call.issuer();
     Ok(match introspect::target(&call.params, &profile)? {
         _ if caller.is_public() => Decision::inactive(),
         Target::Nothing => Decision::inactive(),

@@ -4,6 +4,7 @@ pub mod discovery;
 pub mod introspect;
 pub mod jwks;
 pub mod management;
+pub mod register;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
@@ -13,46 +14,54 @@ use actix_web::{
     http::{StatusCode, header},
     web,
 };
+use domain::Layout;
 
 use crate::{app::App, cors, flow::endpoint, respond};
 
-/// Registers the public routes.
+const POSTED: &str = "POST, OPTIONS";
+const READ: &str = "GET, HEAD, OPTIONS";
+
+/// Registers the public routes, each in every layout of paths.
 pub fn public(config: &mut web::ServiceConfig) {
+    for layout in Layout::ALL {
+        mount(config, layout);
+    }
+    // Keycloak has another protocol for its own; clients are registered in the first layout.
+    let path = format!("{}{}", Layout::Idp.issuer("{tenant}"), Layout::Idp.below("register"));
+    let one = format!("{path}/{{client}}");
+    config.service(resource(&path, POSTED).route(web::post().to(register::post))).service(
+        resource(&one, "GET, HEAD, PUT, DELETE, OPTIONS")
+            .route(web::get().to(register::get))
+            .route(web::head().to(register::get))
+            .route(web::put().to(register::put))
+            .route(web::delete().to(register::delete)),
+    );
+    config.default_service(web::to(not_found));
+}
+
+fn mount(config: &mut web::ServiceConfig, layout: Layout) {
+    let issuer = layout.issuer("{tenant}");
+    let at = |name, methods| resource(&format!("{issuer}{}", layout.below(name)), methods).app_data(layout);
     config
-        .service(resource("/idp/{tenant}/authn/token", "POST, OPTIONS").route(web::post().to(token::post)))
+        .service(at("token", POSTED).route(web::post().to(token::post)))
+        .service(at("introspect", POSTED).route(web::post().to(introspect::post)))
+        .service(at("revoke", POSTED).route(web::post().to(revoke::post)))
         .service(
-            resource("/idp/{tenant}/authn/introspect", "POST, OPTIONS")
-                .route(web::post().to(introspect::post)),
-        )
-        .service(resource("/idp/{tenant}/authn/revoke", "POST, OPTIONS").route(web::post().to(revoke::post)))
-        .service(
-            resource("/idp/{tenant}/authn/userinfo", "GET, HEAD, POST, OPTIONS")
+            at("userinfo", "GET, HEAD, POST, OPTIONS")
                 .route(web::get().to(userinfo::answer))
                 .route(web::head().to(userinfo::answer))
                 .route(web::post().to(userinfo::answer)),
         )
-        .service(
-            resource("/idp/{tenant}/authn/jwks", "GET, HEAD, OPTIONS")
-                .route(web::get().to(jwks::get))
-                .route(web::head().to(jwks::get)),
-        )
-        .service(
-            resource("/idp/{tenant}/authn/.well-known/openid-configuration", "GET, HEAD, OPTIONS")
-                .route(web::get().to(discovery::get))
-                .route(web::head().to(discovery::get)),
-        )
-        // RFC 8414 §3.1 puts the well-known part between host and path; §5 allows the OpenID suffix there too.
-        .service(
-            resource("/.well-known/oauth-authorization-server/idp/{tenant}/authn", "GET, HEAD, OPTIONS")
-                .route(web::get().to(discovery::get))
-                .route(web::head().to(discovery::get)),
-        )
-        .service(
-            resource("/.well-known/openid-configuration/idp/{tenant}/authn", "GET, HEAD, OPTIONS")
-                .route(web::get().to(discovery::get))
-                .route(web::head().to(discovery::get)),
-        )
-        .default_service(web::to(not_found));
+        .service(at("jwks", READ).route(web::get().to(jwks::get)).route(web::head().to(jwks::get)));
+    // RFC 8414 §3.1 puts the well-known part between host and path; §5 allows the OpenID suffix there too.
+    for path in [
+        format!("{issuer}/.well-known/openid-configuration"),
+        format!("/.well-known/oauth-authorization-server{issuer}"),
+        format!("/.well-known/openid-configuration{issuer}"),
+    ] {
+        let metadata = resource(&path, READ).app_data(layout);
+        config.service(metadata.route(web::get().to(discovery::get)).route(web::head().to(discovery::get)));
+    }
 }
 
 fn resource(path: &str, methods: &'static str) -> actix_web::Resource {

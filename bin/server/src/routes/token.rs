@@ -51,7 +51,7 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
     let request = TokenRequest::parse(&call.params, &profile)?;
     let alg = client.client().id_token_signed_response_alg;
     let policy = Policy {
-        issuer: &facts.issuer,
+        issuer: call.issuer(),
         profile,
         id_token_validity: facts.tenant.settings.id_token_validity,
         id_token_alg: alg,

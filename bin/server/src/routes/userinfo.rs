@@ -59,7 +59,7 @@ async fn claims(call: &Call) -> Result<Reply, Stop> {
     match userinfo::form(&stored.client, &profile) {
         ResponseSigning::Json => Ok(Reply::Json(claims)),
         ResponseSigning::Signed(alg) => {
-            let claims = userinfo::signed(claims, &stored.client, &call.facts.issuer);
+            let claims = userinfo::signed(claims, &stored.client, call.issuer());
             let jwt = call.facts.signer(alg, call.now)?.sign("JWT", &claims)?;
             Ok(Reply::Jwt("application/jwt; charset=UTF-8", jwt))
         }
@@ -68,7 +68,7 @@ async fn claims(call: &Call) -> Result<Reply, Stop> {
 
 /// The session that a token opens userinfo for, with its user.
 async fn session(call: &Call, text: &str) -> Result<(Session, Option<User>), Stop> {
-    let issuer = &call.facts.issuer;
+    let issuer = call.issuer();
     if let Some(read) = access_token::read(call, text) {
         let (session, user) = access_token::standing(call, read).await?.ok_or(userinfo::INVALID)?;
         userinfo::authorize_session(&session, issuer, &call.env())?;

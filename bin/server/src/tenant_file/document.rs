@@ -62,6 +62,12 @@ pub(super) struct SettingsDoc {
     pub(super) resources: Option<BTreeMap<String, AccessTokenFormat>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fetch_private: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) realms_layout: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) open_registrations_per_day: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) open_registrations_per_source: Option<u32>,
 }
 
 /// `[[policies]]`: the attributes of [`domain::AuthenticationPolicy`] under the same names, all optional but `code`.

@@ -31,6 +31,11 @@ use domain::{Fault, Secret, TenantName};
 
 pub use apply::{apply, apply_file};
 pub use export::export;
+
+/// What is wrong with a redirect URI, if anything (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1.1).
+pub fn redirect_uri_problem(text: &str) -> Option<&'static str> {
+    redirect_uri::check(text).err()
+}
 pub use problem::Problem;
 
 /// How to apply a file.

@@ -31,6 +31,9 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         dpop_nonce_required: Some(settings.dpop_nonce_required),
         resources: Some(settings.resources.clone()),
         fetch_private: Some(settings.fetch_private),
+        realms_layout: Some(settings.realms_layout),
+        open_registrations_per_day: Some(settings.open_registrations_per_day),
+        open_registrations_per_source: Some(settings.open_registrations_per_source),
     }
 }
 

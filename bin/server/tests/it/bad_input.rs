@@ -365,7 +365,10 @@ fn one_request_authenticates_in_one_way() {
     refused(&nameless.said(), 400, "invalid_request");
     let assertion = acme_m2m(post()).form(&[grant[0], ("client_assertion", "x.y.z")]);
     refused(&assertion.said(), 400, "invalid_request");
-    let assertion = post().form(&[grant[0], ("client_assertion", "x.y.z")]);
+    let untyped = post().form(&[grant[0], ("client_assertion", "x.y.z")]);
+    refused(&untyped.said(), 400, "invalid_request");
+    let typed = ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    let assertion = post().form(&[grant[0], ("client_assertion", "x.y.z"), typed]);
     refused(&assertion.said(), 401, "invalid_client");
     // The same name twice over is no contradiction.
     assert_eq!(acme_m2m(post()).form(&[grant[0], ("client_id", id)]).said().status, 200);

@@ -21,7 +21,11 @@ impl State {
             AdminWrite::InsertClient(..)
             | AdminWrite::UpdateClient(_)
             | AdminWrite::SetClientSecrets(..)
+            | AdminWrite::RequireRegistration(..)
             | AdminWrite::RemoveClient(_) => self.administer_client(write)?,
+            AdminWrite::UseOnce(id) => {
+                require(self.remembered.insert((id.purpose, id.key), id.expires_at).is_none())?;
+            }
             AdminWrite::InsertUser(user) => {
                 require(!self.users.contains_key(&user.id))?;
                 self.put_user(user)?;
@@ -66,6 +70,10 @@ impl State {
                 self.clients.get_mut(&client.client_id).ok_or(Conflict)?.client =
                     Arc::new((**client).clone());
                 Ok(())
+            }
+            AdminWrite::RequireRegistration(id, seen) => {
+                let stored = self.clients.get(id).ok_or(Conflict)?;
+                require(stored.client.registration.as_ref() == Some(seen))
             }
             AdminWrite::SetClientSecrets(id, secrets) => {
                 self.clients.get_mut(id).ok_or(Conflict)?.secrets = secrets.clone();

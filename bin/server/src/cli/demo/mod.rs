@@ -23,9 +23,10 @@ use crate::{
     tenant_file::{self, ApplyOptions},
 };
 
-const TENANTS: [(&str, &str); 2] = [
+const TENANTS: [(&str, &str); 3] = [
     ("ONLINEBANK", include_str!("../../../../../fixtures/demo/ONLINEBANK.toml")),
     ("acme", include_str!("../../../../../fixtures/demo/acme.toml")),
+    ("SECURITYDOMAIN", include_str!("../../../../../fixtures/demo/SECURITYDOMAIN.toml")),
 ];
 
 /// Where TLS is if nothing is said.
@@ -224,6 +225,7 @@ fn welcome(url: &str, tls: Option<SocketAddr>, pki: &Pki, by_key: Option<String>
         "tenant acme (openid)       client acme-m2m / acme-m2m-secret-0b7c41d2f98e4a63,".to_owned(),
         "                           acme-legacy / acme-legacy-secret-51ce9a07d3b84f26".to_owned(),
         "                           user bob / correct-horse-battery-staple".to_owned(),
+        "tenant SECURITYDOMAIN      client oidc-client / mysecret, under /auth/realms as well".to_owned(),
         String::new(),
         "try:".to_owned(),
         format!("  curl -u spl-api:password01 -d grant_type=client_credentials {bank}/token"),
@@ -310,7 +312,7 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let read = Config::check(RawConfig::read(Some(&file)).unwrap()).unwrap();
         assert_eq!(read.raw.management.listen, "127.0.0.1:0");
-        assert_eq!(Setup::open(&read).unwrap().database.system().tenants().unwrap().len(), 2);
+        assert_eq!(Setup::open(&read).unwrap().database.system().tenants().unwrap().len(), 3);
         fs::write(&file, "# mine").unwrap();
         drop(made(&dir).unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), "# mine");

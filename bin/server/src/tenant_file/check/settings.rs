@@ -57,6 +57,13 @@ pub(super) fn check(
         dpop_nonce_required: doc.dpop_nonce_required.unwrap_or_default(),
         resources: doc.resources.unwrap_or_default(),
         fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
+        realms_layout: doc.realms_layout.unwrap_or(defaults.realms_layout),
+        open_registrations_per_day: doc
+            .open_registrations_per_day
+            .unwrap_or(defaults.open_registrations_per_day),
+        open_registrations_per_source: doc
+            .open_registrations_per_source
+            .unwrap_or(defaults.open_registrations_per_source),
     };
     together(&settings, &place, problems);
     settings

@@ -14,14 +14,14 @@ use openssl::{
 use serde_json::{Value, json};
 
 /// A key pair.
-pub(super) struct Key(pub(super) PKey<Private>);
+pub(in super::super) struct Key(pub(super) PKey<Private>);
 
 impl Key {
     pub(super) fn rsa() -> Self {
         Self(PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap())
     }
 
-    pub(super) fn ec() -> Self {
+    pub(in super::super) fn ec() -> Self {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         Self(PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap())
     }
@@ -31,7 +31,7 @@ impl Key {
     }
 
     /// The public JWK with more members.
-    pub(super) fn jwk(&self, more: &Value) -> Value {
+    pub(in super::super) fn jwk(&self, more: &Value) -> Value {
         let mut jwk = match self.0.id() {
             Id::RSA => {
                 let rsa = self.0.rsa().unwrap();
@@ -52,7 +52,7 @@ impl Key {
     }
 
     /// A JWT under `alg`, with more header members.
-    pub(super) fn jwt(&self, alg: &str, header: &Value, claims: &Value) -> String {
+    pub(in super::super) fn jwt(&self, alg: &str, header: &Value, claims: &Value) -> String {
         let signed = unsigned(alg, header, claims);
         let signature = self.signature(alg, signed.as_bytes());
         format!("{signed}.{}", base64url(&signature))

@@ -2,7 +2,7 @@
 
 mod attacks;
 mod foreign;
-mod keys;
+pub(super) mod keys;
 mod methods;
 mod published;
 mod replay;

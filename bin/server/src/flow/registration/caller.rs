@@ -1,0 +1,92 @@
+//! Who may register, and who may touch a registration.
+
+use std::sync::Arc;
+
+use domain::{
+    Client, OAuthErrorCode, Permission, PresentedToken, Refusal, Secret, SecretDigest, TokenKind, encoding,
+    port::SessionLookup as _, token_text,
+};
+
+use super::stored;
+use crate::{extract::Call, flow::client, registration::Registrar, respond::Stop};
+
+const INVALID: Refusal = Refusal::new(
+    OAuthErrorCode::InvalidToken,
+    "invalid_token",
+    "The token is not known, has expired, or is for another client",
+);
+
+/// The vendor's word for it (CONTRACT 4.16).
+const NO_CLIENT: Refusal =
+    Refusal::new(OAuthErrorCode::InvalidRequest, "no_registered_client", "No client found");
+
+const FORBIDDEN: Refusal = Refusal::new(
+    OAuthErrorCode::AccessDenied,
+    "permission_missing",
+    "Registering clients needs the permission register_clients",
+);
+
+/// Who may register a client: an administrator, or anyone where the tenant is open.
+pub(super) async fn registrar(call: &Call) -> Result<Registrar, Stop> {
+    let open = call.facts.tenant.settings.open_registrations_per_day > 0;
+    if call.authorization.is_empty() && open {
+        return Ok(Registrar::Anyone);
+    }
+    match token_text::parse(TokenKind::Access, bearer(call)?.expose()) {
+        Some(token) => administrator(call, &token).await,
+        None => Err(INVALID.into()),
+    }
+}
+
+/// Who may touch the registration of client `id`, the client as stored now, and its own registration access token if
+/// that is what came. A token that is none of this client's gets one answer, whether or not the client exists.
+pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, Arc<Client>, Option<Secret>), Stop> {
+    let presented = bearer(call)?;
+    if let Some(token) = token_text::parse(TokenKind::Access, presented.expose()) {
+        let registrar = administrator(call, &token).await?;
+        let client = stored(call, id).await?.ok_or(NO_CLIENT)?;
+        call.client(client.client_id.as_str());
+        return Ok((registrar, client, None));
+    }
+    let token = token_text::parse(TokenKind::Registration, presented.expose()).ok_or(INVALID)?;
+    let client = stored(call, id).await?;
+    let kept = client.as_ref().and_then(|client| client.registration.as_ref());
+    let kept = kept.and_then(|own| encoding::from_base64url(&own.token));
+    let kept = kept.and_then(|bytes| SecretDigest::from_slice(&bytes));
+    let matches = token.digest.matches(&kept.unwrap_or(SecretDigest::from_bytes([0; 32])));
+    let own = client.filter(|client| matches && kept.is_some() && client.enabled);
+    let client = own.ok_or(INVALID)?;
+    call.client(client.client_id.as_str());
+    Ok((Registrar::Itself, client, Some(presented)))
+}
+
+/// The bearer in the one `Authorization` header.
+fn bearer(call: &Call) -> Result<Secret, Refusal> {
+    let [value] = call.authorization.as_slice() else { return Err(INVALID) };
+    let text = std::str::from_utf8(value).ok().and_then(|text| text.split_once(' '));
+    let token = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    token.map(|(_, token)| Secret::new(token.trim().to_owned())).ok_or(INVALID)
+}
+
+/// A live, unbound session of a client with the permission, without a user in it (DECISIONS 5.4).
+async fn administrator(call: &Call, token: &PresentedToken) -> Result<Registrar, Stop> {
+    let locator = token.locator;
+    let session = call.read(1, move |store| store.session(&locator)).await?;
+    let session = session.filter(|session| {
+        token.digest.matches(&session.digest)
+            && session.is_live(call.now)
+            && session.subject.is_none()
+            && session.confirmation.is_none()
+    });
+    let session = session.ok_or(INVALID)?;
+    let known = client::client(call, &session.client_id).await?.filter(|known| known.client.enabled);
+    let client = &known.ok_or(INVALID)?.client;
+    let near = client.allowed_sources.iter().any(|net| net.contains(&call.source.ip()));
+    if !near && !client.allowed_sources.is_empty() {
+        return Err(INVALID.into());
+    }
+    if !client.may(Permission::REGISTER_CLIENTS) {
+        return Err(FORBIDDEN.into());
+    }
+    Ok(Registrar::Administrator(client.scopes.clone()))
+}

@@ -1,0 +1,248 @@
+//! Registering clients, and what may be done with a registration afterwards.
+
+mod caller;
+mod quota;
+
+use std::sync::Arc;
+
+use domain::{
+    AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecrets,
+    Env, Fault, Minted, OAuthErrorCode, Refusal, Registration, Secret, Timestamp, TokenKind, encoding,
+    machine_secret,
+    port::{ClientLookup as _, KeyedDigest as _},
+    token_text,
+};
+use serde_json::{Map, Value};
+
+use super::ROUNDS;
+use crate::{
+    extract::Call,
+    registration::{self, Bounds, Registrar},
+    respond::{Reply, Stop},
+    tenant_file::sealed_secret,
+};
+
+const DUPLICATE: Refusal =
+    Refusal::new(OAuthErrorCode::DuplicateClient, "duplicate_client", "There is a client of that id");
+
+/// Registers a client (RFC 7591 §3.1).
+///
+/// # Errors
+/// [`Stop::Refused`]: `invalid_token`, `access_denied`, `temporarily_unavailable` beyond the quota, those of
+/// [`registration::client`], `duplicate_client`. [`Stop::Fault`].
+pub async fn register(call: &Call) -> Result<Reply, Stop> {
+    let registrar = caller::registrar(call).await?;
+    let members = members(call)?;
+    let chosen = chosen_id(call, &members)?;
+    for _ in 0..ROUNDS {
+        let id = chosen.clone().map_or_else(|| generated_id(call), Ok)?;
+        let bounds = Bounds { facts: &call.facts, registrar: &registrar, existing: None };
+        let mut client = registration::client(&members, id, bounds)?;
+        let mut writes = quota::writes(call, &registrar).await?;
+        let token = token_text::mint(TokenKind::Registration, &call.env())?;
+        client.registration = Some(registered(&token, call.now));
+        let (secret, secrets) = secrets(call, &client)?;
+        call.client(client.client_id.as_str());
+        writes.push(AdminWrite::InsertClient(Box::new(client.clone()), secrets));
+        if change(call, writes, &client, "registered").await? == Applied::Committed {
+            return Ok(Reply::Registered(answer(call, &client, secret.as_ref(), Some(&token.text))));
+        }
+        let id = client.client_id;
+        if chosen.is_some() && call.read(1, move |store| store.client(&id)).await?.is_some() {
+            return Err(DUPLICATE.into());
+        }
+    }
+    Err(Fault::Contended(ROUNDS).into())
+}
+
+/// Reads a registration (RFC 7592 §2.1). The secret was shown once; the registration access token is the one that came.
+///
+/// # Errors
+/// [`Stop::Refused`]: `invalid_token`, `access_denied`, `invalid_request`. [`Stop::Fault`].
+pub async fn read(call: &Call, id: &str) -> Result<Reply, Stop> {
+    let (_registrar, client, presented) = caller::of(call, id).await?;
+    Ok(Reply::Json(answer(call, &client, None, presented.as_ref())))
+}
+
+/// Replaces a registration (RFC 7592 §2.2). The client's own registration access token is spent by it, and the answer
+/// has another.
+///
+/// # Errors
+/// As [`register`], but for the quota.
+pub async fn replace(call: &Call, id: &str) -> Result<Reply, Stop> {
+    for _ in 0..ROUNDS {
+        let (registrar, stored, _presented) = caller::of(call, id).await?;
+        let members = members(call)?;
+        fits(call, &members, &stored).await?;
+        let bounds = Bounds { facts: &call.facts, registrar: &registrar, existing: Some(&stored) };
+        let mut client = registration::client(&members, stored.client_id.clone(), bounds)?;
+        let mut writes = vec![unchanged(&stored)?];
+        let mut shown = None;
+        if registrar == Registrar::Itself {
+            let token = token_text::mint(TokenKind::Registration, &call.env())?;
+            let since = stored.registration.as_ref().map_or(call.now, |own| own.issued_at);
+            client.registration = Some(registered(&token, since));
+            shown = Some(token.text);
+        }
+        let id = client.client_id.clone();
+        let kept = call.read(1, move |store| store.client(&id)).await?.map(|kept| kept.secrets);
+        let secret = new_secret(call, &client, kept.unwrap_or_default())?;
+        writes.push(AdminWrite::UpdateClient(Box::new(client.clone())));
+        let (secret, secrets) = secret.map_or((None, None), |(secret, secrets)| (secret, Some(secrets)));
+        writes.extend(secrets.map(|secrets| AdminWrite::SetClientSecrets(client.client_id.clone(), secrets)));
+        if change(call, writes, &client, "registration_replaced").await? == Applied::Committed {
+            return Ok(Reply::Json(answer(call, &client, secret.as_ref(), shown.as_ref())));
+        }
+    }
+    Err(Fault::Contended(ROUNDS).into())
+}
+
+/// Removes a registration, with all that was granted to the client (RFC 7592 §2.3).
+///
+/// # Errors
+/// As [`read`].
+pub async fn remove(call: &Call, id: &str) -> Result<Reply, Stop> {
+    for _ in 0..ROUNDS {
+        let (_registrar, client, _presented) = caller::of(call, id).await?;
+        let writes = vec![unchanged(&client)?, AdminWrite::RemoveClient(client.client_id.clone())];
+        if change(call, writes, &client, "registration_removed").await? == Applied::Committed {
+            return Ok(Reply::NoContent);
+        }
+    }
+    Err(Fault::Contended(ROUNDS).into())
+}
+
+fn members(call: &Call) -> Result<Map<String, Value>, Stop> {
+    let problem = Refusal::new(
+        OAuthErrorCode::InvalidClientMetadata,
+        "broken_json",
+        "The body must be a JSON object of client metadata",
+    );
+    serde_json::from_slice(&call.document).map_err(|_error| problem.into())
+}
+
+/// In `hid` a caller may choose the id (CONTRACT 4.16); it stands in a path, so it is of unreserved characters
+/// (RFC 3986 §2.3).
+fn chosen_id(call: &Call, members: &Map<String, Value>) -> Result<Option<ClientId>, Stop> {
+    let Some(value) = members.get("client_id").filter(|_| call.facts.profile.hid_members) else {
+        return Ok(None);
+    };
+    let plain = |text: &&str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+    let id = value.as_str().filter(plain).and_then(ClientId::parse);
+    let problem = registration::bad("client_id", "client_id must be 1 to 255 of A-Z a-z 0-9 - . _ ~");
+    id.map(Some).ok_or_else(|| problem.into())
+}
+
+/// 48 decimal digits in `hid`, as the vendor's; else 128 random bits as text.
+fn generated_id(call: &Call) -> Result<ClientId, Fault> {
+    let mut bytes = [0_u8; 48];
+    call.env().entropy.fill(&mut bytes)?;
+    let text = if call.facts.profile.hid_members {
+        let digit = |byte: &u8| char::from(b'0' + byte % 10);
+        bytes.iter().map(digit).collect()
+    } else {
+        encoding::base64url(bytes.first_chunk::<16>().map_or(&bytes, |half| half.as_slice()))
+    };
+    ClientId::parse(&text).ok_or(Fault::Invariant("a generated id is a client id"))
+}
+
+fn registered(token: &Minted, issued_at: Timestamp) -> Registration {
+    Registration { token: encoding::base64url(token.digest.as_bytes()), issued_at }
+}
+
+/// That nobody else has changed the registration's token since, and it is there.
+fn unchanged(client: &Client) -> Result<AdminWrite, Fault> {
+    let seen = client.registration.clone();
+    let seen = seen.ok_or(Fault::Invariant("only what was registered is changed here"))?;
+    Ok(AdminWrite::RequireRegistration(client.client_id.clone(), seen))
+}
+
+/// What must be the same, if it comes at all (RFC 7592 §2.2).
+async fn fits(call: &Call, members: &Map<String, Value>, stored: &Client) -> Result<(), Stop> {
+    let same = |value: &Value| value.as_str() == Some(stored.client_id.as_str());
+    let named = members.get("client_id").map_or(call.facts.profile.hid_members, same);
+    if !named {
+        let text = "client_id must be there, and be the one that is changed (RFC 7592 §2.2)";
+        return Err(registration::bad("client_id", text).into());
+    }
+    for name in [
+        "registration_access_token",
+        "registration_client_uri",
+        "client_secret_expires_at",
+        "client_id_issued_at",
+    ] {
+        if members.contains_key(name) && !call.facts.profile.hid_members {
+            let text = "An update must not have registration_access_token, registration_client_uri, client_secret_expires_at or client_id_issued_at (RFC 7592 §2.2)";
+            return Err(registration::bad("member_not_allowed", text).into());
+        }
+    }
+    let Some(secret) = members.get("client_secret") else { return Ok(()) };
+    let id = stored.client_id.clone();
+    let kept = call.read(1, move |store| store.client(&id)).await?.and_then(|kept| kept.secrets.generated);
+    let given = call.app.master.keyed(secret.as_str().unwrap_or_default().as_bytes());
+    if kept.is_some_and(|kept| kept.matches(&given)) {
+        return Ok(());
+    }
+    let text = "client_secret must be the client's own; it cannot be chosen (RFC 7592 §2.2)";
+    Err(registration::bad("client_secret", text).into())
+}
+
+type Secrets = (Option<Secret>, ClientSecrets);
+
+/// A new secret for a client that needs one.
+fn secrets(call: &Call, client: &Client) -> Result<Secrets, Fault> {
+    if !client.needs_secret() {
+        return Ok((None, ClientSecrets::default()));
+    }
+    let env: Env<'_> = call.env();
+    let secret = machine_secret::mint(&env)?;
+    let master = &call.app.master;
+    let by_hmac = client.auth_methods.contains(&AuthMethod::ClientSecretJwt);
+    let sealed = by_hmac
+        .then(|| sealed_secret::seal(master, &call.facts.tenant.name, &client.client_id, &secret))
+        .transpose()?;
+    let generated = Some(master.keyed(secret.expose().as_bytes()));
+    Ok((Some(secret), ClientSecrets { generated, chosen: None, sealed }))
+}
+
+/// What a changed client needs: a secret that it has not yet, or none any more; `None` when what it has will do.
+fn new_secret(call: &Call, client: &Client, kept: ClientSecrets) -> Result<Option<Secrets>, Fault> {
+    let holds = kept.generated.is_some() || kept.chosen.is_some();
+    let sealed = kept.sealed.is_some() || !client.auth_methods.contains(&AuthMethod::ClientSecretJwt);
+    match (client.needs_secret(), holds) {
+        (true, true) if sealed => Ok(None),
+        (false, false) => Ok(None),
+        (true, _) | (false, true) => secrets(call, client).map(Some),
+    }
+}
+
+async fn change(
+    call: &Call,
+    writes: Vec<AdminWrite>,
+    client: &Client,
+    reason: &'static str,
+) -> Result<Applied, Fault> {
+    let event =
+        AuditEvent::new(&call.env(), &call.origin, AuditKind::ClientChange, AuditOutcome::Success, reason)?;
+    let event = event.client(client.client_id.as_str());
+    call.app.database.available()?;
+    let store = call.store.clone();
+    let applied = call.app.reads.run(move || store.change(writes, vec![event])).await??;
+    if applied == Applied::Committed {
+        call.app.facts.forget(&call.facts.tenant.name);
+    }
+    Ok(applied)
+}
+
+fn answer(call: &Call, client: &Client, secret: Option<&Secret>, token: Option<&Secret>) -> domain::Claims {
+    let uri = format!("{}/{}", call.issuer().endpoint("register"), client.client_id);
+    let issued_at = client.registration.as_ref().map_or(call.now, |own| own.issued_at);
+    registration::answer(client, uri, issued_at, (secret, token), call.facts.profile.hid_members)
+}
+
+/// The client of that id as stored now, if it was registered.
+async fn stored(call: &Call, id: &str) -> Result<Option<Arc<Client>>, Fault> {
+    let Some(id) = ClientId::parse(id) else { return Ok(None) };
+    let found = call.read(1, move |store| store.client(&id)).await?;
+    Ok(found.map(|found| found.client).filter(|client| client.registration.is_some()))
+}

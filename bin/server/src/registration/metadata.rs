@@ -1,0 +1,248 @@
+//! A registration's members → a client, each member checked (RFC 7591 §2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    AuthMethod, Client, ClientId, ClientKeys, GrantType, OAuthErrorCode, PolicyCode, Refusal,
+    ResponseSigning, Scopes, SigningAlg,
+};
+use jose::JoseVerifier;
+use serde_json::{Map, Value};
+
+use super::{
+    Registrar, bad, certificate,
+    members::{Members, malformed},
+    vendor,
+};
+use crate::{facts::TenantFacts, fetch::target, tenant_file};
+
+/// What a registration is measured by.
+#[derive(Clone, Copy)]
+pub struct Bounds<'a> {
+    /// The tenant.
+    pub facts: &'a TenantFacts,
+    /// Who asks.
+    pub registrar: &'a Registrar,
+    /// The client as it is; `None` for a new one.
+    pub existing: Option<&'a Client>,
+}
+
+const REDIRECT: Refusal = Refusal::new(
+    OAuthErrorCode::InvalidRedirectUri,
+    "invalid_redirect_uri",
+    "redirect_uris must be absolute, exact and without fragment or user name: https, http on loopback, or a private-use scheme with a dot",
+);
+
+/// The client that `members` describe, under `id`. Members that are not known are left alone (RFC 7591 §2); roles and
+/// permissions are no members, and stay what they were.
+///
+/// # Errors
+/// A [`Refusal`]: `invalid_redirect_uri`, `invalid_client_metadata`, `unapproved_software_statement`.
+pub fn client(members: &Map<String, Value>, id: ClientId, bounds: Bounds<'_>) -> Result<Client, Refusal> {
+    let members = Members(members);
+    if members.has("software_statement") {
+        return Err(Refusal::new(
+            OAuthErrorCode::UnapprovedSoftwareStatement,
+            "software_statement",
+            "Software statements are not accepted; send the metadata themselves",
+        ));
+    }
+    let vendor = vendor::read(members, bounds)?;
+    let method = method(members)?;
+    let grants = grants(members, method, bounds)?;
+    let redirect_uris = redirect_uris(members)?;
+    let needs = bounds.facts.profile.hid_members || grants.contains(&GrantType::AuthorizationCode);
+    if needs && redirect_uris.is_empty() {
+        return Err(REDIRECT);
+    }
+    let keys = keys(members, method, bounds)?;
+    let named = |name| alg(members, name, bounds);
+    let existing = bounds.existing;
+    Ok(Client {
+        client_id: id,
+        client_name: name(members)?,
+        enabled: existing.is_none_or(|client| client.enabled),
+        profile: existing.and_then(|client| client.profile),
+        auth_methods: BTreeSet::from([method]),
+        token_endpoint_auth_method: method,
+        grant_types: Some(grants),
+        scopes: scopes(members, vendor.scopes, bounds)?,
+        redirect_uris,
+        roles: existing.map(|client| client.roles.clone()).unwrap_or_default(),
+        permissions: existing.map(|client| client.permissions.clone()).unwrap_or_default(),
+        client_pwd_policy: vendor
+            .client_pwd_policy
+            .or_else(|| existing.map(|client| client.client_pwd_policy.clone()))
+            .or_else(|| PolicyCode::parse("AT_SYSLOG"))
+            .ok_or_else(|| malformed("hid_client_pwd_policy must name a policy"))?,
+        user_authn_policy: vendor.user_authn_policy,
+        user_channel: vendor.user_channel,
+        allowed_sources: vendor.allowed_sources,
+        id_token_signed_response_alg: named("id_token_signed_response_alg")?.unwrap_or_else(|| first(bounds)),
+        userinfo_signed_response_alg: named("userinfo_signed_response_alg")?.map(ResponseSigning::Signed),
+        introspection_signed_response_alg: named("introspection_signed_response_alg")?
+            .unwrap_or_else(|| first(bounds)),
+        refresh_token_validity: vendor.refresh_token_validity,
+        consent_prompt: vendor.consent_prompt,
+        keys,
+        auth_signing_algs: auth_signing_algs(members, method)?,
+        certificate_name: certificate::name(members, method)?,
+        dpop_bound_access_tokens: certificate::flag(members, "dpop_bound_access_tokens")?,
+        dpop_nonce_required: existing.is_some_and(|client| client.dpop_nonce_required),
+        tls_client_certificate_bound_access_tokens: certificate::flag(
+            members,
+            "tls_client_certificate_bound_access_tokens",
+        )?,
+        access_token_format: existing.map(|client| client.access_token_format).unwrap_or_default(),
+        attributes: existing.map_or_else(BTreeMap::new, |client| client.attributes.clone()),
+        registration: existing.and_then(|client| client.registration.clone()),
+    })
+}
+
+fn name(members: Members<'_>) -> Result<Option<String>, Refusal> {
+    let problem = malformed("client_name must be text of at most 255 bytes without control characters");
+    let name = members.text("client_name", problem.clone())?;
+    match name {
+        Some(name) if name.len() > 255 || name.chars().any(char::is_control) => Err(problem),
+        name => Ok(name.map(str::to_owned)),
+    }
+}
+
+fn method(members: Members<'_>) -> Result<AuthMethod, Refusal> {
+    let problem = bad(
+        "auth_method",
+        "token_endpoint_auth_method must be client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth or none",
+    );
+    Ok(match members.text("token_endpoint_auth_method", problem.clone())? {
+        None | Some("client_secret_basic") => AuthMethod::ClientSecretBasic,
+        Some("client_secret_post") => AuthMethod::ClientSecretPost,
+        Some("client_secret_jwt") => AuthMethod::ClientSecretJwt,
+        Some("private_key_jwt") => AuthMethod::PrivateKeyJwt,
+        Some("tls_client_auth") => AuthMethod::TlsClientAuth,
+        Some("none") => AuthMethod::None,
+        Some(_) => return Err(problem),
+    })
+}
+
+/// The grants, consistent with `response_types` and the method (RFC 7591 §2.1).
+fn grants(
+    members: Members<'_>,
+    method: AuthMethod,
+    bounds: Bounds<'_>,
+) -> Result<BTreeSet<GrantType>, Refusal> {
+    let problem = bad("grant_types", "grant_types must be a list of grants that this server has");
+    let named = members.list("grant_types", problem.clone())?.unwrap_or_else(|| vec!["authorization_code"]);
+    let mut grants = BTreeSet::new();
+    for name in named {
+        grants.insert(match name {
+            "authorization_code" => GrantType::AuthorizationCode,
+            "client_credentials" => GrantType::ClientCredentials,
+            "refresh_token" => GrantType::RefreshToken,
+            "password" => GrantType::Password,
+            _ => return Err(problem),
+        });
+    }
+    let held = |grant| {
+        let own = bounds.existing.and_then(|client| client.grant_types.as_ref());
+        own.is_some_and(|own| own.contains(&grant))
+    };
+    let password = grants.contains(&GrantType::Password) && !held(GrantType::Password);
+    if password && !matches!(bounds.registrar, Registrar::Administrator(_)) {
+        return Err(bad("grant_not_granted", "The grant password is for an administrator to give"));
+    }
+    if method == AuthMethod::None && grants.contains(&GrantType::ClientCredentials) {
+        return Err(bad("public_machine", "client_credentials is for confidential clients (RFC 6749 §4.4)"));
+    }
+    let types = bad(
+        "response_types",
+        "response_types must be [\"code\"] with the grant authorization_code, and [] or absent without it",
+    );
+    let with_code = grants.contains(&GrantType::AuthorizationCode);
+    match members.list("response_types", types.clone())? {
+        None => Ok(grants),
+        Some(list) if list.iter().all(|name| *name == "code") && list.is_empty() != with_code => Ok(grants),
+        Some(_) => Err(types),
+    }
+}
+
+fn redirect_uris(members: Members<'_>) -> Result<Vec<String>, Refusal> {
+    let uris = members.list("redirect_uris", REDIRECT)?.unwrap_or_default();
+    if uris.iter().all(|uri| tenant_file::redirect_uri_problem(uri).is_none()) {
+        return Ok(uris.into_iter().map(str::to_owned).collect());
+    }
+    Err(REDIRECT)
+}
+
+/// What is asked for, as far as the registrar may give it. More is refused, not cut: who asked for it relies on it.
+fn scopes(members: Members<'_>, vendor: Option<Scopes>, bounds: Bounds<'_>) -> Result<Scopes, Refusal> {
+    let problem = malformed("scope must be scope values separated by spaces (RFC 6749 §3.3), at most 64");
+    let asked = match members.text("scope", problem.clone())? {
+        Some(text) => Some(Scopes::parse(text, false).ok_or(problem)?),
+        None => vendor,
+    };
+    let existing = bounds.existing.map(|client| client.scopes.clone()).unwrap_or_default();
+    let Some(asked) = asked else { return Ok(existing) };
+    let may = |value: &str| match bounds.registrar {
+        Registrar::Administrator(own) => own.contains(value) || existing.contains(value),
+        Registrar::Itself | Registrar::Anyone => existing.contains(value),
+    };
+    if asked.iter().all(may) {
+        return Ok(asked);
+    }
+    Err(bad("scope_not_granted", "scope has a value that whoever registers this client may not give it"))
+}
+
+/// `jwks` or `jwks_uri`, and something for a method that needs keys.
+fn keys(members: Members<'_>, method: AuthMethod, bounds: Bounds<'_>) -> Result<Option<ClientKeys>, Refusal> {
+    let uri = "jwks_uri must be an https URI without credentials and fragment";
+    let keys = match (members.value("jwks"), members.text("jwks_uri", malformed(uri))?) {
+        (Some(_), Some(_)) => {
+            return Err(bad("two_key_sets", "Give jwks or jwks_uri, not both (RFC 7591 §2)"));
+        }
+        (None, Some(text)) => {
+            target::check(text, bounds.facts.tenant.settings.fetch_private)
+                .map_err(|_problem| bad("jwks_uri", uri))?;
+            Some(ClientKeys::At(text.to_owned()))
+        }
+        (Some(set), None) => {
+            let text = set.to_string();
+            if !set.is_object() || !JoseVerifier::problems(&text).is_empty() {
+                return Err(bad("jwks", "jwks must be a JWK set of usable public keys (RFC 7517 §5)"));
+            }
+            Some(ClientKeys::Inline(text))
+        }
+        (None, None) => None,
+    };
+    if keys.is_none() && method == AuthMethod::PrivateKeyJwt {
+        return Err(bad("keys_missing", "private_key_jwt needs jwks or jwks_uri"));
+    }
+    Ok(keys)
+}
+
+fn auth_signing_algs(members: Members<'_>, method: AuthMethod) -> Result<BTreeSet<SigningAlg>, Refusal> {
+    let problem = bad(
+        "auth_signing_alg",
+        "token_endpoint_auth_signing_alg must be RS256, PS256, ES256 or EdDSA with private_key_jwt, and HS256 with client_secret_jwt",
+    );
+    let Some(text) = members.text("token_endpoint_auth_signing_alg", problem.clone())? else {
+        return Ok(BTreeSet::new());
+    };
+    match (method, SigningAlg::parse(text)) {
+        (AuthMethod::ClientSecretJwt, None) if text == "HS256" => Ok(BTreeSet::new()),
+        (AuthMethod::PrivateKeyJwt, Some(alg)) => Ok(BTreeSet::from([alg])),
+        _ => Err(problem),
+    }
+}
+
+fn alg(members: Members<'_>, name: &str, bounds: Bounds<'_>) -> Result<Option<SigningAlg>, Refusal> {
+    let problem =
+        bad("signing_alg", "A *_signed_response_alg is not among those that this tenant signs with");
+    let Some(text) = members.text(name, problem.clone())? else { return Ok(None) };
+    let known = |alg: &SigningAlg| bounds.facts.tenant.settings.signing_algs.contains(alg);
+    SigningAlg::parse(text).filter(known).map(Some).ok_or(problem)
+}
+
+fn first(bounds: Bounds<'_>) -> SigningAlg {
+    let algs = &bounds.facts.tenant.settings.signing_algs;
+    SigningAlg::ALL.into_iter().find(|alg| algs.contains(alg)).unwrap_or(SigningAlg::RS256)
+}

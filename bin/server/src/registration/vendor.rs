@@ -1,0 +1,100 @@
+//! The vendor's members (CONTRACT 4.16), in `hid` only.
+
+use std::net::IpAddr;
+
+use domain::{ChannelCode, PolicyCode, Refusal, Scopes, Ttl};
+use ipnet::IpNet;
+use serde_json::Value;
+
+use super::{
+    bad,
+    members::{Members, malformed},
+    metadata::Bounds,
+};
+
+/// What they say.
+#[derive(Debug, Default)]
+pub(super) struct Vendor {
+    pub(super) client_pwd_policy: Option<PolicyCode>,
+    pub(super) user_authn_policy: Option<PolicyCode>,
+    pub(super) user_channel: Option<ChannelCode>,
+    pub(super) allowed_sources: Vec<IpNet>,
+    pub(super) refresh_token_validity: Option<Ttl>,
+    pub(super) consent_prompt: bool,
+    pub(super) scopes: Option<Scopes>,
+}
+
+/// Ten years, seconds.
+const LONGEST: i64 = 315_360_000;
+
+/// Reads them; nothing where the tenant's profile has none.
+///
+/// # Errors
+/// `invalid_client_metadata`.
+pub(super) fn read(members: Members<'_>, bounds: Bounds<'_>) -> Result<Vendor, Refusal> {
+    if !bounds.facts.profile.hid_members {
+        return Ok(Vendor::default());
+    }
+    let policy = |name| {
+        let problem =
+            bad("unknown_policy", "hid_client_pwd_policy and hid_user_authn_policy must name policies");
+        let Some(text) = members.text(name, problem.clone())? else { return Ok(None) };
+        let code = PolicyCode::parse(text).filter(|code| bounds.facts.policies.contains_key(code));
+        code.map(Some).ok_or(problem)
+    };
+    Ok(Vendor {
+        client_pwd_policy: policy("hid_client_pwd_policy")?,
+        user_authn_policy: policy("hid_user_authn_policy")?,
+        user_channel: channel(members, bounds)?,
+        allowed_sources: sources(members)?,
+        refresh_token_validity: validity(members)?,
+        consent_prompt: consent(members)?,
+        scopes: scopes(members)?,
+    })
+}
+
+fn channel(members: Members<'_>, bounds: Bounds<'_>) -> Result<Option<ChannelCode>, Refusal> {
+    let problem = bad("unknown_channel", "hid_user_channel must name a channel of the tenant");
+    let Some(text) = members.text("hid_user_channel", problem.clone())? else { return Ok(None) };
+    let known = |code: &ChannelCode| bounds.facts.tenant.settings.channels.contains(code);
+    ChannelCode::parse(text).filter(known).map(Some).ok_or(problem)
+}
+
+/// Addresses and networks, separated by commas.
+fn sources(members: Members<'_>) -> Result<Vec<IpNet>, Refusal> {
+    let name = "hid_client_authentication_constraints";
+    let problem =
+        malformed("hid_client_authentication_constraints must be addresses and networks, by commas");
+    let Some(text) = members.text(name, problem.clone())? else { return Ok(Vec::new()) };
+    let network = |part: &str| {
+        let single = || part.parse::<IpAddr>().map(IpNet::from);
+        part.parse::<IpNet>().or_else(|_no_network| single()).ok()
+    };
+    text.split(',').map(|part| network(part.trim())).collect::<Option<Vec<_>>>().ok_or(problem)
+}
+
+fn validity(members: Members<'_>) -> Result<Option<Ttl>, Refusal> {
+    let problem = malformed("hid_refresh_token_validity must be a number of seconds, as text");
+    let Some(text) = members.text("hid_refresh_token_validity", problem.clone())? else { return Ok(None) };
+    let seconds = text.parse().ok().filter(|seconds| (1..=LONGEST).contains(seconds));
+    seconds.map(|seconds| Some(Ttl::from_secs(seconds))).ok_or(problem)
+}
+
+fn consent(members: Members<'_>) -> Result<bool, Refusal> {
+    let problem = malformed("hid_client_consentprompt must be \"true\" or \"false\"");
+    match members.text("hid_client_consentprompt", problem.clone())? {
+        Some("true") => Ok(true),
+        Some("false") | None => Ok(false),
+        Some(_) => Err(problem),
+    }
+}
+
+/// Text that holds JSON: `{"scopes":["openid"]}`. Scopes with claims of their own are not taken.
+fn scopes(members: Members<'_>) -> Result<Option<Scopes>, Refusal> {
+    let problem = malformed("hid_client_scopes must be text that holds {\"scopes\":[names]}");
+    let Some(text) = members.text("hid_client_scopes", problem.clone())? else { return Ok(None) };
+    let value: Value = serde_json::from_str(text).map_err(|_error| problem.clone())?;
+    let names = value.get("scopes").and_then(Value::as_array).ok_or_else(|| problem.clone())?;
+    let names = names.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+    names.and_then(|names| Scopes::try_from(names).ok()).map(Some).ok_or(problem)
+}

@@ -1,0 +1,56 @@
+//! `POST …/register` (RFC 7591 §3), and `GET`, `PUT` and `DELETE` of what it made (RFC 7592 §2).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use client_auth::Scheme;
+
+use crate::{
+    flow::{endpoint, registration},
+    respond::{Reply, Stop},
+};
+
+/// Registers a client.
+pub async fn post(http: HttpRequest, payload: web::Payload) -> HttpResponse {
+    endpoint::serve("register", http, payload, |call| async move {
+        by_bearer(registration::register(&call).await)
+    })
+    .await
+}
+
+/// Reads a registration.
+pub async fn get(http: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let id = id(&http);
+    endpoint::serve("register", http, payload, |call| async move {
+        by_bearer(registration::read(&call, &id).await)
+    })
+    .await
+}
+
+/// Replaces a registration.
+pub async fn put(http: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let id = id(&http);
+    endpoint::serve("register", http, payload, |call| async move {
+        by_bearer(registration::replace(&call, &id).await)
+    })
+    .await
+}
+
+/// Removes a registration.
+pub async fn delete(http: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let id = id(&http);
+    endpoint::serve("register", http, payload, |call| async move {
+        by_bearer(registration::remove(&call, &id).await)
+    })
+    .await
+}
+
+fn id(http: &HttpRequest) -> String {
+    http.match_info().get("client").unwrap_or_default().to_owned()
+}
+
+/// Only bearers open these doors, so that is what a 401 asks for.
+fn by_bearer(result: Result<Reply, Stop>) -> Result<Reply, Stop> {
+    result.map_err(|stop| match stop {
+        Stop::Refused(refusal, _) => Stop::Refused(refusal, Scheme::Bearer),
+        fault @ Stop::Fault(_) => fault,
+    })
+}

@@ -1,0 +1,210 @@
+//! The second layout of paths: `/auth/realms/{tenant}` (seed 001; docs/decisions/0032).
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::assertions::{TYPE, keys::Key};
+use super::support::{Ask as _, Demo, Said, http, in_process::Server, jwt_part};
+
+/// Seed 001's first example, letter by letter; only the host differs.
+const SCRIPT: &str = r#"BASEURL="https://auth.buypass.no/auth/realms/SECURITYDOMAIN/protocol/openid-connect";
+CLIENT_ID="oidc-client"
+CLIENT_SECRET="mysecret"
+BASIC_AUTH=`echo -n "${CLIENT_ID}:${CLIENT_SECRET}"| base64`
+SCOPE="service-api"
+ 
+curl -i -w "\n" \
+-H "Content-Type: application/x-www-form-urlencoded" \
+-H "Authorization: Basic ${BASIC_AUTH}" \
+-X POST "${BASEURL}/token" \
+-d "grant_type=client_credentials"\
+"&scope=${SCOPE}"
+"#;
+
+#[test]
+fn the_seeds_first_script_runs_unchanged_but_for_its_host() {
+    let demo = Demo::start();
+    let script = SCRIPT.replace("https://auth.buypass.no", &demo.url);
+    let out = Command::new("bash").args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout);
+    let (head, body) = said.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{said}"));
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
+    assert!(head.contains("cache-control: no-store"), "{said}");
+    let answer: Value = serde_json::from_str(body).unwrap();
+    assert!(answer["access_token"].as_str().unwrap().starts_with("cat_"), "{said}");
+    assert_eq!(answer["token_type"], "Bearer");
+}
+
+const BOTH: &str = "name = 'both'\nprofile = 'openid'\n[settings]\nrealms_layout = true\n\
+    signing_algs = ['ES256']\ncors_origins = ['https://app.example']\n\
+    [[policies]]\ncode = 'AT_SYSLOG'\n[policies.passwordPolicy]\nnotBlackListed = false\nminDiffChars = 1\n\
+    [[policies]]\ncode = 'AT_STDPWD'\n[policies.passwordPolicy]\nnotBlackListed = false\n\
+    [[clients]]\nclient_id = 'legacy'\nclient_secret = 'Ab-100%25+x/9'\nauth_methods = ['client_secret_basic']\n\
+    grant_types = ['password', 'client_credentials']\nscopes = ['openid']\npermissions = ['introspect']\n\
+    hid_user_authn_policy = 'AT_STDPWD'\n\
+    [[users]]\nuser_name = 'bob'\n[[users.authenticators]]\npolicy = 'AT_STDPWD'\n\
+    password = 'correct-horse-battery-staple'\n";
+
+/// `legacy`'s secret as it is, and as form-url-encoding writes it.
+const RAW: &str = "Ab-100%25+x/9";
+const ENCODED: &str = "Ab-100%2525%2Bx%2F9";
+
+struct World {
+    server: Server,
+    key: Key,
+}
+
+impl World {
+    fn start() -> Self {
+        let key = Key::ec();
+        let set = json!({ "keys": [key.jwk(&json!({}))] });
+        let robot = format!(
+            "[[clients]]\nclient_id = 'robot'\nauth_methods = ['private_key_jwt']\njwks = '''{set}'''\n"
+        );
+        let server = Server::start(&[
+            &format!("{BOTH}{robot}"),
+            "name = 'plain'\nprofile = 'openid'\n[settings]\nsigning_algs = ['ES256']\n",
+        ]);
+        Self { server, key }
+    }
+
+    fn issuer(&self, realms: bool) -> String {
+        let path = if realms { "/auth/realms/both" } else { "/idp/both/authn" };
+        format!("{}{path}", self.server.url)
+    }
+
+    fn at(&self, realms: bool, endpoint: &str) -> String {
+        let middle = if realms { "/protocol/openid-connect" } else { "" };
+        format!("{}{middle}/{endpoint}", self.issuer(realms))
+    }
+
+    fn password(&self, realms: bool) -> Value {
+        let form = [
+            ("grant_type", "password"),
+            ("username", "bob"),
+            ("password", "correct-horse-battery-staple"),
+            ("scope", "openid"),
+        ];
+        let secret = if realms { RAW } else { ENCODED };
+        http().post(self.at(realms, "token")).basic_auth("legacy", Some(secret)).form(&form).json_ok()
+    }
+
+    fn assert(&self, realms: bool, audience: &str, jti: &str) -> Said {
+        let now = self.server.clock.now().millis() / 1000;
+        let claims = json!({
+            "iss": "robot", "sub": "robot", "aud": audience, "exp": now + 60, "iat": now, "jti": jti,
+        });
+        let assertion = self.key.jwt("ES256", &json!({}), &claims);
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", TYPE),
+            ("client_assertion", &assertion),
+        ];
+        http().post(self.at(realms, "token")).form(&form).said()
+    }
+}
+
+#[test]
+fn each_layout_has_its_own_issuer_and_metadata_whose_endpoints_answer() {
+    let world = World::start();
+    for realms in [false, true] {
+        let issuer = world.issuer(realms);
+        let document = http().get(format!("{issuer}/.well-known/openid-configuration")).json_ok();
+        assert_eq!(document["issuer"], issuer);
+        let path = issuer.strip_prefix(&world.server.url).unwrap();
+        for place in ["oauth-authorization-server", "openid-configuration"] {
+            let url = format!("{}/.well-known/{place}{path}", world.server.url);
+            assert_eq!(http().get(url).json_ok(), document);
+        }
+        for (member, value) in document.as_object().unwrap() {
+            if member.ends_with("_endpoint") || member == "jwks_uri" {
+                let url = value.as_str().unwrap();
+                assert!(url.starts_with(&format!("{issuer}/")), "{member} is {url}");
+                let status = http().get(url).said().status;
+                assert!(matches!(status, 200 | 401 | 405), "{member} answers {status}");
+            }
+        }
+        let keys = http().get(document["jwks_uri"].as_str().unwrap()).said();
+        assert_eq!(keys.header("cache-control"), "public, max-age=3600");
+        let cors = http().get(document["jwks_uri"].as_str().unwrap()).header("origin", "https://app.example");
+        assert_eq!(cors.said().header("access-control-allow-origin"), "https://app.example");
+        let asked = http().request(reqwest::Method::OPTIONS, world.at(realms, "token")).said();
+        assert_eq!((asked.status, asked.header("allow")), (204, "POST, OPTIONS"));
+    }
+    for (name, path) in [("introspection_endpoint", "token/introspect"), ("jwks_uri", "certs")] {
+        let document =
+            http().get(format!("{}/.well-known/openid-configuration", world.issuer(true))).json_ok();
+        assert_eq!(document[name], world.at(true, path));
+    }
+}
+
+#[test]
+fn a_tenant_without_the_layout_is_unknown_there() {
+    let world = World::start();
+    for path in [
+        "/auth/realms/plain/protocol/openid-connect/token",
+        "/auth/realms/plain/protocol/openid-connect/certs",
+        "/auth/realms/plain/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server/auth/realms/plain",
+        "/auth/realms/nobody/protocol/openid-connect/token",
+    ] {
+        let url = format!("{}{path}", world.server.url);
+        for method in [reqwest::Method::GET, reqwest::Method::POST, reqwest::Method::OPTIONS] {
+            assert_eq!(http().request(method, &url).said().status, 404, "{path}");
+        }
+    }
+    let idp = world.server.tenant("plain", ".well-known/openid-configuration");
+    assert_eq!(http().get(idp).said().status, 200);
+}
+
+#[test]
+fn an_assertion_for_the_issuer_of_one_layout_is_refused_at_the_other() {
+    let world = World::start();
+    let mut number = 0_u32;
+    for realms in [false, true] {
+        for (audience, good) in [
+            (world.issuer(realms), true),
+            (world.at(realms, "token"), true),
+            (world.issuer(!realms), false),
+            (world.at(!realms, "token"), false),
+        ] {
+            number += 1;
+            let said = world.assert(realms, &audience, &format!("a-{number}"));
+            assert_eq!(said.status, if good { 200 } else { 401 }, "{audience}: {}", said.text);
+        }
+    }
+    // One identifier is good once, whatever the layout.
+    assert_eq!(world.assert(true, &world.issuer(true), "again").status, 200);
+    assert_eq!(world.assert(false, &world.issuer(false), "again").status, 401);
+}
+
+#[test]
+fn basic_credentials_are_taken_as_they_are_there_and_decoded_elsewhere() {
+    let world = World::start();
+    let ask = |realms, secret| {
+        let form = [("grant_type", "client_credentials")];
+        http().post(world.at(realms, "token")).basic_auth("legacy", Some(secret)).form(&form).said().status
+    };
+    assert_eq!([ask(true, RAW), ask(true, ENCODED)], [200, 401]);
+    assert_eq!([ask(false, ENCODED), ask(false, RAW)], [200, 401]);
+}
+
+#[test]
+fn id_tokens_name_the_issuer_that_gave_them_and_introspection_the_one_that_is_asked() {
+    let world = World::start();
+    for realms in [false, true] {
+        let tokens = world.password(realms);
+        assert_eq!(jwt_part(tokens["id_token"].as_str().unwrap(), 1)["iss"], world.issuer(realms));
+        let token = tokens["access_token"].as_str().unwrap();
+        for asked in [false, true] {
+            let secret = if asked { RAW } else { ENCODED };
+            let path = if asked { "token/introspect" } else { "introspect" };
+            let request = http().post(world.at(asked, path)).basic_auth("legacy", Some(secret));
+            let answer = request.form(&[("token", token)]).json_ok();
+            assert_eq!((&answer["active"], &answer["iss"]), (&json!(true), &json!(world.issuer(asked))));
+            let user = http().get(world.at(asked, "userinfo")).bearer_auth(token).said();
+            assert_eq!(user.status, 200, "{}", user.text);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What someone would try who has an account of another client or tenant, or none.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    super::support::{Ask as _, http},
+    World, machine, own, text, update,
+};
+
+fn anyone(world: &World, members: &Value) -> super::Said {
+    http().post(world.url("std")).json(members).said()
+}
+
+#[test]
+fn registration_needs_the_permission_and_a_bearer_of_this_tenant() {
+    let world = World::start();
+    assert_eq!(
+        world.register("std", &world.bearer_of("std", "plain"), &machine()).error(),
+        (403, "access_denied".into())
+    );
+    for bearer in [world.admin("closed"), world.admin("bank"), "cat_x".to_owned(), String::new()] {
+        assert_eq!(world.register("std", &bearer, &machine()).error(), (401, "invalid_token".into()));
+    }
+    let closed = http().post(world.url("closed")).json(&machine()).said();
+    assert_eq!(closed.error(), (401, "invalid_token".into()));
+    assert!(closed.header("www-authenticate").starts_with("Bearer "));
+}
+
+#[test]
+fn another_clients_token_and_an_unknown_client_get_one_answer() {
+    let world = World::start();
+    let (one, other) = (world.machine(), world.machine());
+    let ask = |uri: &str, method: Method| {
+        let request = http().request(method, uri).bearer_auth(text(&one, "registration_access_token"));
+        let said = request.json(&machine()).said();
+        (said.status, said.text, said.headers.get("www-authenticate").cloned())
+    };
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let foreign = ask(text(&other, "registration_client_uri"), method.clone());
+        assert_eq!(foreign.0, 401);
+        assert_eq!(foreign, ask(&format!("{}/nobody", world.url("std")), method.clone()));
+        assert_eq!(foreign, ask(&format!("{}/plain", world.url("std")), method.clone()));
+        let id = text(&one, "client_id");
+        assert_eq!(foreign.0, ask(&format!("{}/{id}", world.url("closed")), method).0);
+    }
+    assert!(world.works(&other));
+}
+
+#[test]
+fn a_client_made_by_hand_is_out_of_reach_even_for_an_administrator() {
+    let world = World::start();
+    let uri = format!("{}/plain", world.url("std"));
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let said = http().request(method, &uri).bearer_auth(world.admin("std")).json(&machine()).said();
+        assert_eq!((said.status, &said.json()["error_description"]), (400, &json!("No client found")));
+    }
+}
+
+#[test]
+fn nobody_gives_away_more_than_they_have() {
+    let world = World::start();
+    let wants = |more: Value| {
+        let mut members = machine();
+        for (name, value) in more.as_object().unwrap() {
+            members[name] = value.clone();
+        }
+        members
+    };
+    let refused = (400, "invalid_client_metadata".to_owned());
+    let admin = world.admin("std");
+    assert_eq!(world.register("std", &admin, &wants(json!({ "scope": "api root" }))).error(), refused);
+    assert_eq!(anyone(&world, &machine()).error(), refused, "open registration gives no scope");
+    let password = json!({ "scope": null, "grant_types": ["password"] });
+    assert_eq!(anyone(&world, &wants(password)).error(), refused);
+    let client = world.machine();
+    assert_eq!(update(&client, wants(json!({ "scope": "api openid" }))).error(), refused);
+    // Roles and permissions are no members: what a client says of them is not heard.
+    let roles = json!({ "roles": ["RL_ORGADMIN"], "permissions": ["register_clients"], "enabled": true });
+    let sly = update(&client, wants(roles)).json();
+    let form = [("grant_type", "client_credentials")];
+    let secret = text(&client, "client_secret");
+    let token =
+        http().post(world.server.tenant("std", "token")).basic_auth(text(&sly, "client_id"), Some(secret));
+    let token = token.form(&form).json_ok();
+    assert_eq!(world.register("std", text(&token, "access_token"), &machine()).error().0, 403);
+}
+
+#[test]
+fn members_that_will_not_do_are_refused_and_unknown_ones_ignored() {
+    let world = World::start();
+    let admin = world.admin("std");
+    let code = |uri: &str| json!({ "redirect_uris": [uri] });
+    for uri in [
+        "http://client.example/cb",
+        "https://client.example/cb#x",
+        "https://*.example/cb",
+        "https://u@client.example/",
+        "myapp:/cb",
+        "javascript:alert(1)",
+    ] {
+        assert_eq!(
+            world.register("std", &admin, &code(uri)).error(),
+            (400, "invalid_redirect_uri".into()),
+            "{uri}"
+        );
+    }
+    assert_eq!(world.register("std", &admin, &json!({})).error(), (400, "invalid_redirect_uri".into()));
+    let many: Vec<String> = (0..33).map(|number| format!("https://client.example/{number}")).collect();
+    assert_eq!(world.register("std", &admin, &json!({ "redirect_uris": many })).error().0, 400);
+    for bad in [
+        json!({ "grant_types": ["implicit"] }),
+        json!({ "grant_types": ["client_credentials"], "response_types": ["code"] }),
+        json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "none" }),
+        json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "private_key_jwt" }),
+        json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "tls_client_auth" }),
+        json!({ "grant_types": ["client_credentials"], "jwks": { "keys": [] }, "jwks_uri": "https://a.example/" }),
+        json!({ "grant_types": ["client_credentials"], "jwks_uri": "http://127.0.0.1/keys" }),
+        json!({ "grant_types": ["client_credentials"], "id_token_signed_response_alg": "none" }),
+        json!({ "grant_types": ["client_credentials"], "client_name": "a\nb" }),
+        json!([]),
+    ] {
+        assert_eq!(
+            world.register("std", &admin, &bad).error(),
+            (400, "invalid_client_metadata".into()),
+            "{bad}"
+        );
+    }
+    let statement = json!({ "grant_types": ["client_credentials"], "software_statement": "x" });
+    assert_eq!(
+        world.register("std", &admin, &statement).error(),
+        (400, "unapproved_software_statement".into())
+    );
+    let unknown = json!({ "grant_types": ["client_credentials"], "x_color": "blue", "client_id": "mine" });
+    let said = world.register("std", &admin, &unknown);
+    assert_eq!(said.status, 201, "{}", said.text);
+    assert!(said.json().get("x_color").is_none() && said.json()["client_id"] != "mine");
+}
+
+#[test]
+fn open_registration_ends_with_its_quota_even_in_parallel_and_begins_again_the_next_day() {
+    let world = World::start();
+    let members = json!({ "redirect_uris": ["https://client.example/cb"] });
+    let made = |world: &World| {
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| anyone(world, &members).status)).collect();
+            let mut statuses: Vec<u16> = all.into_iter().map(|one| one.join().unwrap()).collect();
+            statuses.sort_unstable();
+            statuses
+        })
+    };
+    assert_eq!(made(&world), [201, 201, 201, 429, 429, 429, 429, 429]);
+    assert!(!anyone(&world, &members).header("retry-after").is_empty());
+    world.server.later(86_400);
+    assert_eq!(anyone(&world, &members).status, 201);
+}
+
+#[test]
+fn of_parallel_updates_with_one_token_one_wins_and_none_survives_a_removal() {
+    let world = World::start();
+    for _ in 0..3 {
+        let client = world.machine();
+        let race = |methods: [Method; 2]| {
+            let client = &client;
+            std::thread::scope(|scope| {
+                let all = methods.map(|method| {
+                    scope.spawn(move || match method {
+                        Method::PUT => update(client, machine()).status,
+                        method => own(client, method).said().status,
+                    })
+                });
+                all.map(|one| one.join().unwrap())
+            })
+        };
+        let mut both = race([Method::PUT, Method::PUT]);
+        both.sort_unstable();
+        assert_eq!(both, [200, 401]);
+        let client = world.machine();
+        let statuses = std::thread::scope(|scope| {
+            let put = scope.spawn(|| update(&client, machine()).status);
+            let delete = scope.spawn(|| own(&client, Method::DELETE).said().status);
+            (put.join().unwrap(), delete.join().unwrap())
+        });
+        assert!(matches!(statuses, (200, 401) | (401, 204)), "{statuses:?}");
+    }
+}
