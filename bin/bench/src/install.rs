@@ -62,7 +62,7 @@ impl Installation {
         let mut key = [0_u8; 32];
         OsEntropy.fill(&mut key)?;
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:18080\"\nworkers = 1\n{}\
+            "[jobs]\nexpiry_lag = 0\n[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:18080\"\nworkers = 1\n{}\
              [management]\nlisten = \"127.0.0.1:0\"\n[log]\nfilter = \"warn\"\n\
              [database]\nurl = {}\n[security]\nmaster_key = \"{}\"\n{}",
             guard.server(),

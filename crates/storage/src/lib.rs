@@ -38,6 +38,6 @@ pub use config::{DatabaseConfig, OpenError};
 pub use counters::Counters;
 pub use database::Database;
 pub use schema::SchemaState;
-pub use system::{Expired, SystemStore};
+pub use system::{AuditSweep, Expired, SystemStore};
 pub use table::audit_log::{AuditFilter, AuditRow};
 pub use tenant::TenantStore;

@@ -117,6 +117,8 @@ impl Pulse {
     fn end(&self, now: u64, well: bool) {
         if well {
             self.moved.store(now, Ordering::Release);
+            // The next silence is another one: its first caller looks at once.
+            self.probe.store(0, Ordering::Release);
         } else {
             self.probe.store(now.saturating_add(millis(PROBE)), Ordering::Release);
         }

@@ -104,14 +104,20 @@ impl SystemStore {
         self.repeat(move |link| sweep(link, now, batch))
     }
 
-    /// Removes at most `batch` rows of the audit log from segments (`yyyymm`) older than `before_segment`, and
-    /// tells how many. The present month cannot be removed.
+    /// Removes at most `batch` rows of the audit log from segments (`yyyymm`) older than `before_segment`: those of the
+    /// first tenant behind `after` (a number that an earlier sweep gave, [`i64::MIN`] at first) that has any, among the
+    /// next 64. Looking for it holds no write lock. The present month cannot be removed.
     ///
     /// # Errors
     /// See [`domain::port`].
-    pub fn expire_audit(&self, before_segment: i32, batch: i64) -> Result<u64, Fault> {
-        let batch = batch.max(1);
-        self.repeat(move |link| sweep_audit(link, i64::from(before_segment), batch))
+    pub fn expire_audit(&self, before_segment: i32, batch: i64, after: i64) -> Result<AuditSweep, Fault> {
+        let (before, batch) = (i64::from(before_segment), batch.max(1));
+        let (tenant, last) = self.database.read(|link| audit_log::next_with_old(link, before, after))?;
+        let Some(tenant) = tenant else { return Ok(AuditSweep { removed: 0, next: last }) };
+        let removed = self.repeat(move |link| audit_log::expire(link, tenant, before, batch))?;
+        let more = i64::try_from(removed).is_ok_and(|removed| removed >= batch);
+        let next = if more { tenant.saturating_sub(1) } else { tenant };
+        Ok(AuditSweep { removed: u64::try_from(removed).unwrap_or(u64::MAX), next: Some(next) })
     }
 
     fn repeat<T: Send + 'static>(
@@ -126,6 +132,15 @@ impl SystemStore {
         }
         Err(Fault::Contended(ATTEMPTS))
     }
+}
+
+/// What a sweep of the audit log did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditSweep {
+    /// Rows removed.
+    pub removed: u64,
+    /// Where the next sweep goes on; `None`: there are no tenants behind it.
+    pub next: Option<i64>,
 }
 
 fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
@@ -145,16 +160,4 @@ fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
         remembered_ids: removed(remembered),
         more: [sessions, sources, remembered, tokens, families].into_iter().any(full),
     })
-}
-
-fn sweep_audit(link: &mut Link, before: i64, batch: i64) -> Result<u64> {
-    let mut removed = 0;
-    let mut tenant = i64::MIN;
-    while removed < batch {
-        let Some(next) = audit_log::next_tenant(link, tenant)? else { break };
-        let some = audit_log::expire(link, next, before, batch.saturating_sub(removed))?;
-        removed = removed.saturating_add(i64::try_from(some).unwrap_or(i64::MAX));
-        tenant = next;
-    }
-    Ok(u64::try_from(removed).unwrap_or_default())
 }

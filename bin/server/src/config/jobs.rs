@@ -12,6 +12,8 @@ pub struct JobsSection {
     pub expiry_interval_ms: u64,
     /// Most rows per table that one batch of expiry removes.
     pub expiry_batch: i64,
+    /// Seconds that a row must have expired before it is removed: what a clock that is wrong may cost nobody.
+    pub expiry_lag: i64,
     /// Months of audit log that are kept besides the present one.
     pub audit_retention_months: u32,
     /// Milliseconds between two looks at what other nodes changed; at most 1000, so that all obey within 2 s.
@@ -25,6 +27,7 @@ impl Default for JobsSection {
         Self {
             expiry_interval_ms: 1000,
             expiry_batch: 100,
+            expiry_lag: 3600,
             audit_retention_months: 13,
             revision_interval_ms: 1000,
             key_interval: 60,
@@ -36,6 +39,9 @@ impl JobsSection {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if !(1..=10_000).contains(&self.expiry_batch) {
             return Err(ConfigError::value("jobs.expiry_batch", "must be between 1 and 10000"));
+        }
+        if !(0..=86_400).contains(&self.expiry_lag) {
+            return Err(ConfigError::value("jobs.expiry_lag", "must be between 0 and 86400 seconds"));
         }
         if !(50..=1000).contains(&self.revision_interval_ms) {
             return Err(ConfigError::value("jobs.revision_interval_ms", "must be between 50 and 1000"));

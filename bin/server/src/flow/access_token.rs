@@ -2,7 +2,7 @@
 //! they still stand.
 
 use domain::{
-    Fault, Session, User,
+    Fault, Layout, Session, User,
     port::{RefreshLookup as _, RememberedLookup as _, UserLookup as _},
 };
 use oidc_core::jwt_access::{self, Read, Standing, UserKey};
@@ -16,7 +16,9 @@ pub fn read(call: &Call, text: &str) -> Option<Read> {
         return None;
     }
     let jws = call.facts.verified(text)?;
-    Read::new(&jws.header, &jws.claims, call.issuer(), &call.env())
+    // Whichever layout it was issued in: a token is the tenant's (docs/decisions/0035).
+    let mut faces = Layout::ALL.into_iter().filter_map(|layout| call.facts.face(layout));
+    faces.find_map(|face| Read::new(&jws.header, &jws.claims, &face.issuer, &call.env()))
 }
 
 /// The session that it stands for, with its user, as storage has it now: nothing of this comes from a cache but its

@@ -234,8 +234,8 @@ async fn chosen(
         return Ok(step);
     }
     // What is refused here costs no read.
-    call.app.hashing.room(call.facts.tenant.id)?;
     spend(call, id, scheme)?;
+    call.app.hashing.room(call.facts.tenant.id)?;
     let failures = failures(call, id).await?;
     slow(call, presented, stored, failures, (key, secret)).await
 }

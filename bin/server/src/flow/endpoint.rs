@@ -65,7 +65,7 @@ where
     F: FnOnce(Rc<Call>) -> Fut,
     Fut: Future<Output = Result<Reply, Stop>>,
 {
-    let facts = match in_time(app, tenant(app, http)).await {
+    let facts = match tenant(app, http).await {
         Ok(Some(facts)) => facts,
         Ok(None) => {
             app.metrics.requests.with_label_values(&[route, "unknown_tenant"]).inc();
@@ -125,7 +125,9 @@ async fn in_time<T, E: From<Fault>>(app: &App, work: impl Future<Output = Result
 /// Those of storage and of the lane.
 pub async fn tenant(app: &Arc<App>, http: &HttpRequest) -> Result<Option<Arc<TenantFacts>>, Fault> {
     match http.match_info().get("tenant").and_then(TenantName::parse) {
-        Some(name) => Ok(app.tenant(&name).await?.filter(|facts| facts.face(layout(http)).is_some())),
+        Some(name) => {
+            Ok(in_time(app, app.tenant(&name)).await?.filter(|facts| facts.face(layout(http)).is_some()))
+        }
         None => Ok(None),
     }
 }

@@ -40,8 +40,8 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
     let settings = &call.facts.tenant.settings;
     let channel = password::channel(grant.client.client(), grant.request, policy, settings, &grant.profile)?;
     let policy = policy.ok_or(Fault::Invariant("channel() refuses without a policy"))?;
-    call.app.hashing.room(call.facts.tenant.id)?;
     spend(call, &grant, &code)?;
+    call.app.hashing.room(call.facts.tenant.id)?;
     let mut comparison = Comparison::default();
     for _ in 0..ROUNDS {
         let (user, authenticator) = lookup(call, grant.username, &code).await?;

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::Timestamp;
+use domain::{Timestamp, Ttl};
+use storage::AuditSweep;
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -19,12 +20,14 @@ const BREATH: Duration = Duration::from_millis(2);
 #[expect(clippy::disallowed_methods, reason = "a background job makes way for requests")]
 pub(super) async fn run(app: Arc<App>) {
     let jobs = &app.config.raw.jobs;
-    let mut ticker = super::ticker(Duration::from_millis(jobs.expiry_interval_ms));
+    let interval = Duration::from_millis(jobs.expiry_interval_ms);
+    let (mut ticker, mut audit) = (super::ticker(interval), AuditRound::new(interval));
     loop {
         ticker.tick().await;
         let start = Instant::now();
+        audit.wake(start);
         let (mut before, mut committed) = (start, app.database.counters().batches);
-        while pass(&app).await {
+        while pass(&app, &mut audit).await {
             let others = app.database.counters().batches;
             if others == committed {
                 tokio::task::yield_now().await;
@@ -44,16 +47,51 @@ fn pause(took: Duration, busy: Duration) -> Duration {
     took.saturating_mul(times).max(BREATH)
 }
 
+/// A walk through the tenants for old audit rows. They come of age once a month: when a walk has found none, the next
+/// one takes its time.
+struct AuditRound {
+    rest: Duration,
+    after: Option<i64>,
+    found: bool,
+    due: Option<Instant>,
+}
+
+impl AuditRound {
+    fn new(interval: Duration) -> Self {
+        Self { rest: interval.saturating_mul(60), after: Some(i64::MIN), found: false, due: None }
+    }
+
+    fn wake(&mut self, now: Instant) {
+        if self.after.is_none() && self.due.is_none_or(|due| now >= due) {
+            self.after = Some(i64::MIN);
+        }
+    }
+
+    /// Whether more may be left.
+    fn note(&mut self, swept: AuditSweep) -> bool {
+        self.found |= swept.removed > 0;
+        self.after = swept.next;
+        if self.after.is_none() {
+            let rest = if std::mem::take(&mut self.found) { Duration::ZERO } else { self.rest };
+            self.due = Instant::now().checked_add(rest);
+        }
+        self.after.is_some()
+    }
+}
+
 /// One batch; whether more is left.
-async fn pass(app: &Arc<App>) -> bool {
+async fn pass(app: &Arc<App>, round: &mut AuditRound) -> bool {
     if !app.removing.is_on(app.clock.steady()) {
         return false;
     }
-    let (database, now, batch) = (app.database.clone(), app.clock.now(), app.config.raw.jobs.expiry_batch);
-    let before = segment(now, app.config.raw.jobs.audit_retention_months);
+    let jobs = &app.config.raw.jobs;
+    let (database, now, batch) = (app.database.clone(), app.clock.now(), jobs.expiry_batch);
+    let before = segment(now, jobs.audit_retention_months);
+    // A clock that is ahead when the server starts must not cost sessions that others may still need.
+    let (gone, after) = (now.minus(Ttl::from_secs(jobs.expiry_lag)), round.after);
     let job = move || {
-        let expired = database.system().expire(now, batch)?;
-        let audit = database.system().expire_audit(before, batch)?;
+        let expired = database.system().expire(gone, batch)?;
+        let audit = after.map(|after| database.system().expire_audit(before, batch, after)).transpose()?;
         Ok::<_, domain::Fault>((expired, audit))
     };
     match app.reads.run(job).await {
@@ -64,12 +102,12 @@ async fn pass(app: &Arc<App>) -> bool {
                 ("refresh_families", expired.refresh_families),
                 ("source_failures", expired.source_failures),
                 ("remembered_ids", expired.remembered_ids),
-                ("audit_log", audit),
+                ("audit_log", audit.map_or(0, |swept| swept.removed)),
             ] {
                 app.metrics.expired.with_label_values(&[table]).inc_by(rows);
             }
-            // A full batch of audit rows means that there may be more, as elsewhere.
-            expired.more || audit >= batch.unsigned_abs()
+            let audit = audit.is_some_and(|swept| round.note(swept));
+            expired.more || audit
         }
         Ok(Err(fault)) | Err(fault) => {
             tracing::warn!(fault = %fault, "expiry failed; it will be tried again");

@@ -45,6 +45,7 @@ impl Faulty {
                 ("COUNTERSIGN__SECURITY__GUESS_BURST", "3"),
                 ("COUNTERSIGN__SECURITY__GUESSES_PER_MINUTE", "1"),
                 ("COUNTERSIGN__JOBS__EXPIRY_INTERVAL_MS", "50"),
+                ("COUNTERSIGN__JOBS__EXPIRY_LAG", "0"),
             ],
         );
         Self { demo, offset, _library: library }

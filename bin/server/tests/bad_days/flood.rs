@@ -16,7 +16,7 @@ fn start() -> Demo {
     Demo::start_in(
         tempfile::tempdir().unwrap(),
         &[
-            ("COUNTERSIGN__SERVER__MAX_WAIT_MS", "1500"),
+            ("COUNTERSIGN__SERVER__MAX_WAIT_MS", "5000"),
             ("COUNTERSIGN__SERVER__TRUSTED_PROXIES", "127.0.0.0/8"),
             ("COUNTERSIGN__SECURITY__ARGON2__MEMORY_KIB", "19456"),
             ("COUNTERSIGN__SECURITY__ARGON2__ITERATIONS", "2"),

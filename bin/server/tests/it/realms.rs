@@ -1,4 +1,4 @@
-//! The second layout of paths: `/auth/realms/{tenant}` (seed 001; docs/decisions/0032).
+//! The second layout of paths: `/auth/realms/{tenant}` (seed 001; docs/decisions/0035).
 
 use std::process::Command;
 

@@ -168,12 +168,31 @@ pub(crate) fn page(link: &mut Link, tenant: TenantId, filter: &AuditFilter) -> R
 
 /// The tenants, present or past, that have rows: the smallest number above `above`. Walking them like this needs
 /// no scan.
-pub(crate) fn next_tenant(link: &mut Link, above: i64) -> Result<Option<i64>> {
+fn next_tenant(link: &mut Link, above: i64) -> Result<Option<i64>> {
     audit_log::table
         .filter(audit_log::tenant_id.gt(above))
         .select(diesel::dsl::min(audit_log::tenant_id))
         .first(link.read())
         .map_err(on(TABLE, "select"))
+}
+
+/// The first tenant behind `after` that has rows from segments older than `before`, among the next 64; and the last one
+/// that was looked at, unless it is the last of all.
+pub(crate) fn next_with_old(link: &mut Link, before: i64, after: i64) -> Result<(Option<i64>, Option<i64>)> {
+    let mut last = after;
+    for _ in 0..64 {
+        let Some(tenant) = next_tenant(link, last)? else { return Ok((None, None)) };
+        let oldest: Option<i64> = audit_log::table
+            .filter(audit_log::tenant_id.eq(tenant))
+            .select(diesel::dsl::min(audit_log::segment))
+            .first(link.read())
+            .map_err(on(TABLE, "select"))?;
+        if oldest.is_some_and(|oldest| oldest < before) {
+            return Ok((Some(tenant), Some(tenant)));
+        }
+        last = tenant;
+    }
+    Ok((None, Some(last)))
 }
 
 /// Removes at most `limit` rows of a tenant, present or past, from segments older than `before`, oldest first.

@@ -137,6 +137,11 @@ impl FaultFs {
             if name.ends_with("-shm") {
                 continue; // memory
             }
+            if entry.file_type().unwrap().is_dir() {
+                // The demo's certificates: written once, long ago, and not through what makes faults.
+                copy(&entry.path(), &image.path().join(&name));
+                continue;
+            }
             let real = fs::read(entry.path()).unwrap();
             let synced = fs::read(self.own.path().join("shadow").join(&name)).ok();
             if let Some(left) = choose(&name, &real, synced.as_deref()) {
@@ -146,5 +151,13 @@ impl FaultFs {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(image.path().join("master.key"), private).unwrap();
         image
+    }
+}
+
+/// A directory of files.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ACME, Nodes};
 use crate::support::{Ask as _, acme_legacy, acme_m2m, http, wait_for};
 
-const EAGER: &str = "[jobs]\nexpiry_interval_ms = 50\nexpiry_batch = 20\n";
+const EAGER: &str = "[jobs]\nexpiry_interval_ms = 50\nexpiry_lag = 0\nexpiry_batch = 20\n";
 
 #[test]
 fn expiry_at_all_nodes_at_once_disturbs_nobody() {

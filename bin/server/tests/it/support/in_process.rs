@@ -110,6 +110,7 @@ pub(crate) fn config(url: &str) -> Config {
     raw.server.max_wait_ms = 10_000;
     raw.database.commit_timeout_ms = 10_000;
     raw.jobs.expiry_interval_ms = 50;
+    raw.jobs.expiry_lag = 0;
     raw.jobs.revision_interval_ms = 50;
     raw.jobs.key_interval = 1;
     Config::check(raw).unwrap()
