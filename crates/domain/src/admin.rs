@@ -2,8 +2,7 @@
 
 use crate::{
     AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets,
-    PasswordCredential, PolicyCode, Registration, Remembered, SigningKeyRecord, TenantSettings, Timestamp,
-    User, UserId,
+    PasswordCredential, PolicyCode, Remembered, SigningKeyRecord, TenantSettings, Timestamp, User, UserId,
 };
 
 /// One administrative change in one tenant. A list of them is applied in one transaction, together with the audit
@@ -23,8 +22,8 @@ pub enum AdminWrite {
     UpdateClient(Box<Client>),
     /// Replaces a client's secrets, and forgets its failures.
     SetClientSecrets(ClientId, ClientSecrets),
-    /// Requires that a client's registration is as seen; changes nothing. Before a write to the same client.
-    RequireRegistration(ClientId, Registration),
+    /// Requires that a client is as seen, in every member; changes nothing. Before a write to the same client.
+    RequireClient(Box<Client>),
     /// Uses an identifier up. Precondition: it is not remembered.
     UseOnce(Remembered),
     /// Removes a client, with its sessions and families.

@@ -37,9 +37,9 @@ fn one(link: &mut Link, tenant: TenantId, write: &AdminWrite) -> Result<()> {
             source_failures::forget_client(link, tenant, id)
         }
         // All changes of a tenant wait for each other at its revision, so what is read here stays.
-        AdminWrite::RequireRegistration(id, seen) => {
-            let stored = clients::one(link, tenant, id)?.ok_or(Failure::Conflict)?;
-            if stored.client.registration.as_ref() == Some(seen) { Ok(()) } else { Err(Failure::Conflict) }
+        AdminWrite::RequireClient(seen) => {
+            let stored = clients::one(link, tenant, &seen.client_id)?.ok_or(Failure::Conflict)?;
+            if *stored.client == **seen { Ok(()) } else { Err(Failure::Conflict) }
         }
         AdminWrite::UseOnce(id) => remembered_ids::use_once(link, tenant, id),
         AdminWrite::RemoveClient(id) => clients::remove(link, tenant, id),

@@ -16,7 +16,7 @@ fn start() -> Demo {
     Demo::start_in(
         tempfile::tempdir().unwrap(),
         &[
-            ("COUNTERSIGN__SERVER__MAX_WAIT_MS", "5000"),
+            ("COUNTERSIGN__SERVER__MAX_WAIT_MS", "1500"),
             ("COUNTERSIGN__SERVER__TRUSTED_PROXIES", "127.0.0.0/8"),
             ("COUNTERSIGN__SECURITY__ARGON2__MEMORY_KIB", "19456"),
             ("COUNTERSIGN__SECURITY__ARGON2__ITERATIONS", "2"),
@@ -98,7 +98,7 @@ fn guesses_from_everywhere_lock_no_client_out_and_warm_secrets_wait_for_none_of_
     // this test is long.
     let elsewhere = wait_for(Duration::from_mins(1), || {
         let said = spl_api(&demo, "192.0.2.2");
-        assert!([200, 503].contains(&said.status), "{}", said.text);
+        assert!([200, 429, 503].contains(&said.status), "{}", said.text);
         (said.status == 200).then_some(())
     });
     assert!(elsewhere.is_some());

@@ -21,7 +21,7 @@ impl State {
             AdminWrite::InsertClient(..)
             | AdminWrite::UpdateClient(_)
             | AdminWrite::SetClientSecrets(..)
-            | AdminWrite::RequireRegistration(..)
+            | AdminWrite::RequireClient(..)
             | AdminWrite::RemoveClient(_) => self.administer_client(write)?,
             AdminWrite::UseOnce(id) => {
                 require(self.remembered.insert((id.purpose, id.key), id.expires_at).is_none())?;
@@ -71,9 +71,9 @@ impl State {
                     Arc::new((**client).clone());
                 Ok(())
             }
-            AdminWrite::RequireRegistration(id, seen) => {
-                let stored = self.clients.get(id).ok_or(Conflict)?;
-                require(stored.client.registration.as_ref() == Some(seen))
+            AdminWrite::RequireClient(seen) => {
+                let stored = self.clients.get(&seen.client_id).ok_or(Conflict)?;
+                require(*stored.client == **seen)
             }
             AdminWrite::SetClientSecrets(id, secrets) => {
                 self.clients.get_mut(id).ok_or(Conflict)?.secrets = secrets.clone();

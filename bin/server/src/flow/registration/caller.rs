@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use domain::{
     Client, OAuthErrorCode, Permission, PresentedToken, Refusal, Secret, SecretDigest, TokenKind, encoding,
-    port::SessionLookup as _, token_text,
+    port::{SessionLookup as _, StoredClient},
+    role::permissions_of,
+    token_text,
 };
 
 use super::stored;
@@ -20,6 +22,12 @@ const INVALID: Refusal = Refusal::new(
 const NO_CLIENT: Refusal =
     Refusal::new(OAuthErrorCode::InvalidRequest, "no_registered_client", "No client found");
 
+const BEYOND: Refusal = Refusal::new(
+    OAuthErrorCode::AccessDenied,
+    "client_has_more",
+    "The client has permissions that its administrator has not",
+);
+
 const FORBIDDEN: Refusal = Refusal::new(
     OAuthErrorCode::AccessDenied,
     "permission_missing",
@@ -33,7 +41,7 @@ pub(super) async fn registrar(call: &Call) -> Result<Registrar, Stop> {
         return Ok(Registrar::Anyone);
     }
     match token_text::parse(TokenKind::Access, bearer(call)?.expose()) {
-        Some(token) => administrator(call, &token).await,
+        Some(token) => Ok(administrator(call, &token).await?.0),
         None => Err(INVALID.into()),
     }
 }
@@ -43,9 +51,12 @@ pub(super) async fn registrar(call: &Call) -> Result<Registrar, Stop> {
 pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, Arc<Client>, Option<Secret>), Stop> {
     let presented = bearer(call)?;
     if let Some(token) = token_text::parse(TokenKind::Access, presented.expose()) {
-        let registrar = administrator(call, &token).await?;
+        let (registrar, administrator) = administrator(call, &token).await?;
         let client = stored(call, id).await?.ok_or(NO_CLIENT)?;
         call.client(client.client_id.as_str());
+        if !covers(&administrator.client, &client) {
+            return Err(BEYOND.into());
+        }
         return Ok((registrar, client, None));
     }
     let token = token_text::parse(TokenKind::Registration, presented.expose()).ok_or(INVALID)?;
@@ -69,7 +80,7 @@ fn bearer(call: &Call) -> Result<Secret, Refusal> {
 }
 
 /// A live, unbound session of a client with the permission, without a user in it (DECISIONS 5.4).
-async fn administrator(call: &Call, token: &PresentedToken) -> Result<Registrar, Stop> {
+async fn administrator(call: &Call, token: &PresentedToken) -> Result<(Registrar, Arc<StoredClient>), Stop> {
     let locator = token.locator;
     let session = call.read(1, move |store| store.session(&locator)).await?;
     let session = session.filter(|session| {
@@ -80,7 +91,8 @@ async fn administrator(call: &Call, token: &PresentedToken) -> Result<Registrar,
     });
     let session = session.ok_or(INVALID)?;
     let known = client::client(call, &session.client_id).await?.filter(|known| known.client.enabled);
-    let client = &known.ok_or(INVALID)?.client;
+    let known = known.ok_or(INVALID)?;
+    let client = &known.client;
     let near = client.allowed_sources.iter().any(|net| net.contains(&call.source.ip()));
     if !near && !client.allowed_sources.is_empty() {
         return Err(INVALID.into());
@@ -88,5 +100,12 @@ async fn administrator(call: &Call, token: &PresentedToken) -> Result<Registrar,
     if !client.may(Permission::REGISTER_CLIENTS) {
         return Err(FORBIDDEN.into());
     }
-    Ok(Registrar::Administrator(client.scopes.clone()))
+    Ok((Registrar::Administrator(client.scopes.clone()), known))
+}
+
+/// Whether an administrator may do whatever a client may: who changes a client's keys can act as it.
+fn covers(administrator: &Client, client: &Client) -> bool {
+    let own = client.permissions.iter().map(Permission::as_str);
+    let by_roles = client.roles.iter().flat_map(|role| permissions_of(role).iter().copied());
+    own.chain(by_roles).all(|permission| administrator.may(permission))
 }

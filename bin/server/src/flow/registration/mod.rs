@@ -150,11 +150,12 @@ fn registered(token: &Minted, issued_at: Timestamp) -> Registration {
     Registration { token: encoding::base64url(token.digest.as_bytes()), issued_at }
 }
 
-/// That nobody else has changed the registration's token since, and it is there.
+/// That nobody else has changed anything of the client since: not its token, and not its roles.
 fn unchanged(client: &Client) -> Result<AdminWrite, Fault> {
-    let seen = client.registration.clone();
-    let seen = seen.ok_or(Fault::Invariant("only what was registered is changed here"))?;
-    Ok(AdminWrite::RequireRegistration(client.client_id.clone(), seen))
+    if client.registration.is_none() {
+        return Err(Fault::Invariant("only what was registered is changed here"));
+    }
+    Ok(AdminWrite::RequireClient(Box::new(client.clone())))
 }
 
 /// What must be the same, if it comes at all (RFC 7592 §2.2).

@@ -184,3 +184,31 @@ fn of_parallel_updates_with_one_token_one_wins_and_none_survives_a_removal() {
         assert!(matches!(statuses, (200, 401) | (401, 204)), "{statuses:?}");
     }
 }
+
+#[test]
+fn an_administrator_does_not_take_over_a_client_that_may_do_more() {
+    let world = World::start();
+    let client = world.machine();
+    let id = text(&client, "client_id").to_owned();
+    // What a tenant file gave it since.
+    let mut store = world.server.store("std");
+    let known = domain::port::ClientLookup::client(&mut store, &domain::ClientId::parse(&id).unwrap());
+    let mut stronger = (*known.unwrap().unwrap().client).clone();
+    stronger.permissions.insert(domain::Permission::new(domain::Permission::INTROSPECT));
+    let write = domain::AdminWrite::UpdateClient(Box::new(stronger));
+    assert_eq!(store.change(vec![write], Vec::new()).unwrap(), domain::Applied::Committed);
+    let mut members = machine();
+    members["client_id"] = id.into();
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let request = http().request(method, text(&client, "registration_client_uri"));
+        let said = request.bearer_auth(world.admin("std")).json(&members).said();
+        assert_eq!(said.error(), (403, "access_denied".into()));
+    }
+    // Itself it may still change, and loses nothing by it.
+    assert_eq!(update(&client, machine()).status, 200);
+    let kept = domain::port::ClientLookup::client(
+        &mut store,
+        &domain::ClientId::parse(text(&client, "client_id")).unwrap(),
+    );
+    assert!(kept.unwrap().unwrap().client.may(domain::Permission::INTROSPECT));
+}
