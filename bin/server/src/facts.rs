@@ -159,9 +159,7 @@ impl TenantFacts {
     /// A JWS whose signature is by one of the tenant's own published keys; `None` for any other text.
     pub fn verified(&self, jwt: &str) -> Option<VerifiedJws> {
         let keys = || {
-            let keys: Vec<&str> = self.keys.iter().map(|key| key.record.public_jwk.as_str()).collect();
-            let set = format!("{{\"keys\":[{}]}}", keys.join(","));
-            let own = JoseVerifier::from_jwks(&set);
+            let own = JoseVerifier::from_jwks(&key_set(self.keys.iter()));
             own.inspect_err(|error| tracing::error!(%error, "the tenant's own keys do not read")).ok()
         };
         self.own.get_or_init(keys).as_ref()?.verify(jwt).ok()
@@ -182,10 +180,14 @@ impl TenantFacts {
 
     /// The JWK set as published now (RFC 7517 §5): pre-published, active and verify-only keys.
     pub fn jwks(&self, now: Timestamp) -> String {
-        let published = self.keys.iter().filter(|key| key.record.stage(now) != KeyStage::Retired);
-        let keys: Vec<&str> = published.map(|key| key.record.public_jwk.as_str()).collect();
-        format!("{{\"keys\":[{}]}}", keys.join(","))
+        key_set(self.keys.iter().filter(|key| key.record.stage(now) != KeyStage::Retired))
     }
+}
+
+/// A JWK set of their public halves (RFC 7517 §5).
+fn key_set<'a, I: Iterator<Item = &'a TenantKey>>(keys: I) -> String {
+    let keys: Vec<&str> = keys.map(|key| key.record.public_jwk.as_str()).collect();
+    format!("{{\"keys\":[{}]}}", keys.join(","))
 }
 
 /// The tenant's truststore. One that does not read was not written by us: it trusts nobody, and the log says so.

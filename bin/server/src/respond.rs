@@ -13,7 +13,12 @@ pub enum Reply {
     /// JSON that must not be stored.
     Json(Claims),
     /// A client that was registered: 201, or 200 with the vendor's members (DECISIONS 2).
-    Registered(Claims),
+    Registered {
+        /// What it is told.
+        answer: Claims,
+        /// Whether those are the vendor's words, who answers 200.
+        hid: bool,
+    },
     /// Done, and nothing left to say: 204.
     NoContent,
     /// A JWT that must not be stored, with its media type.
@@ -28,7 +33,7 @@ impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Json(_) => "Json(..)",
-            Self::Registered(_) => "Registered(..)",
+            Self::Registered { .. } => "Registered(..)",
             Self::NoContent => "NoContent",
             Self::Jwt(..) => "Jwt(..)",
             Self::Empty => "Empty",
@@ -73,7 +78,9 @@ pub fn told(result: &Result<Reply, Stop>) -> (&'static str, String) {
 pub fn answer(result: Result<Reply, Stop>, realm: &str) -> HttpResponse {
     match result {
         Ok(Reply::Json(claims)) => private(StatusCode::OK).json(claims),
-        Ok(Reply::Registered(claims)) => private(registered(&claims)).json(claims),
+        Ok(Reply::Registered { answer, hid }) => {
+            private(if hid { StatusCode::OK } else { StatusCode::CREATED }).json(answer)
+        }
         Ok(Reply::NoContent) => private(StatusCode::NO_CONTENT).finish(),
         Ok(Reply::Jwt(media_type, jwt)) => private(StatusCode::OK).content_type(media_type).body(jwt),
         Ok(Reply::Empty) => private(StatusCode::OK).finish(),
@@ -84,11 +91,6 @@ pub fn answer(result: Result<Reply, Stop>, realm: &str) -> HttpResponse {
         Err(Stop::Refused(refusal, scheme)) => refused(&refusal, scheme, realm),
         Err(Stop::Fault(fault)) => failed(&fault),
     }
-}
-
-/// The vendor answers 200 (CONTRACT 4.16), and only its answers have its members.
-fn registered(claims: &Claims) -> StatusCode {
-    if claims.contains_key("hid_client_pwd_policy") { StatusCode::OK } else { StatusCode::CREATED }
 }
 
 /// `Cache-Control: no-store` on everything with a token or personal data (DECISIONS 4.5), errors included.

@@ -15,15 +15,16 @@ use crate::{
 /// Whether the decision needs to know what the tenant's truststore says of the certificate: so the host judges the
 /// chain only then.
 pub fn needs_chain(presented: &Presented, stored: Option<&StoredClient>) -> bool {
-    let methods = [AuthMethod::TlsClientAuth, AuthMethod::ClientSecretPki];
-    let may =
-        |stored: &StoredClient| methods.iter().any(|method| stored.client.auth_methods.contains(method));
-    matches!(presented, Presented::Certificate { .. }) && stored.is_some_and(may)
+    proves_by(presented, stored, &[AuthMethod::TlsClientAuth, AuthMethod::ClientSecretPki])
 }
 
 /// Whether the decision needs to know if the client has registered the certificate.
 pub fn needs_registration(presented: &Presented, stored: Option<&StoredClient>) -> bool {
-    let methods = [AuthMethod::SelfSignedTlsClientAuth, AuthMethod::ClientSecretPki];
+    proves_by(presented, stored, &[AuthMethod::SelfSignedTlsClientAuth, AuthMethod::ClientSecretPki])
+}
+
+/// Whether there is a certificate, and one of `methods` is the client's.
+fn proves_by(presented: &Presented, stored: Option<&StoredClient>, methods: &[AuthMethod]) -> bool {
     let may =
         |stored: &StoredClient| methods.iter().any(|method| stored.client.auth_methods.contains(method));
     matches!(presented, Presented::Certificate { .. }) && stored.is_some_and(may)

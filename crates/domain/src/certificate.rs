@@ -69,6 +69,38 @@ pub enum CertificateName {
 }
 
 impl CertificateName {
+    /// The client metadata member that carries it, and its text (RFC 8705 §2.1.2).
+    pub fn member(&self) -> (&'static str, String) {
+        match self {
+            Self::SubjectDn(text) => ("tls_client_auth_subject_dn", text.clone()),
+            Self::SanDns(text) => ("tls_client_auth_san_dns", text.clone()),
+            Self::SanUri(text) => ("tls_client_auth_san_uri", text.clone()),
+            Self::SanIp(ip) => ("tls_client_auth_san_ip", ip.to_string()),
+            Self::SanEmail(text) => ("tls_client_auth_san_email", text.clone()),
+        }
+    }
+
+    /// What is wrong with its text, if anything: the rule that it breaks.
+    pub fn problem(&self) -> Option<&'static str> {
+        let plain =
+            |text: &str| (1..=1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let (fits, rule) = match self {
+            Self::SubjectDn(text) => (
+                DistinguishedName::parse(text).is_some(),
+                "must be a distinguished name such as CN=client1,O=Bank,C=NO, the most significant part last (RFC 4514)",
+            ),
+            Self::SanDns(name) => {
+                (plain(name) && !name.contains('*'), "must be a host name without wildcards")
+            }
+            Self::SanUri(uri) => (plain(uri) && uri.contains(':'), "must be a URI"),
+            Self::SanEmail(address) => {
+                (plain(address) && address.contains('@'), "must be an address such as ops@bank.example")
+            }
+            Self::SanIp(_) => (true, ""),
+        };
+        (!fits).then_some(rule)
+    }
+
     /// Whether a certificate has it. Host names, and what follows an address's `@`, know no case (RFC 5280 §7.2, §7.5);
     /// wildcards mean nothing here.
     pub fn is_of(&self, certificate: &PeerCertificate) -> bool {

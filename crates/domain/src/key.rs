@@ -2,7 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Claims, Timestamp};
+
+/// Members that only a private or a symmetric key has (RFC 7518 §6, RFC 8037 §2).
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// Whether a JWK holds what is nobody else's to see: a private or a symmetric key, or a part of one.
+pub fn is_private_jwk(jwk: &Claims) -> bool {
+    PRIVATE.iter().any(|name| jwk.contains_key(*name))
+}
 
 /// A signature algorithm on offer (RFC 7518 §3.1, RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

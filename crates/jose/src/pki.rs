@@ -1,10 +1,10 @@
 //! A certificate authority for demonstrations and tests: keys are P-256, signatures ECDSA with SHA-256.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use domain::{AltName, Fault, Secret, SigningAlg, Thumbprint, Timestamp, encoding, port::Entropy};
+use domain::{AltName, Fault, Secret, SigningAlg, Thumbprint, Timestamp, port::Entropy};
 use openssl::{
     asn1::Asn1Time,
-    bn::{BigNum, BigNumContext},
+    bn::BigNum,
     ec::{EcGroup, EcKey},
     error::ErrorStack,
     hash::MessageDigest,
@@ -100,7 +100,7 @@ pub fn key_set_of(certificate_pem: &str) -> Result<String, Fault> {
     let read = X509::from_pem(certificate_pem.as_bytes()).and_then(|read| read.public_key());
     let key = read.or(Err(Fault::Crypto("reading a certificate")))?;
     let jwk = crate::jwk::public_members(SigningAlg::ES256, &key)?;
-    Ok(serde_json::json!({ "keys": [jwk] }).to_string())
+    Ok(json!({ "keys": [jwk] }).to_string())
 }
 
 impl std::fmt::Debug for Issued {
@@ -185,19 +185,14 @@ fn extensions(
 pub fn certificate_jwk(pem: &str, kid: &str) -> Option<Value> {
     let certificate = X509::from_pem(pem.as_bytes()).ok()?;
     let der = certificate.to_der().ok()?;
-    let key = certificate.public_key().ok()?.ec_key().ok()?;
-    let mut context = BigNumContext::new().ok()?;
-    let (mut x, mut y) = (BigNum::new().ok()?, BigNum::new().ok()?);
-    key.public_key().affine_coordinates(key.group(), &mut x, &mut y, &mut context).ok()?;
-    let number = |number: &BigNum| Some(encoding::base64url(&number.to_vec_padded(32).ok()?));
-    Some(json!({
-        "kty": "EC",
-        "crv": "P-256",
-        "x": number(&x)?,
-        "y": number(&y)?,
-        "use": "sig",
-        "kid": kid,
-        "x5c": [STANDARD.encode(&der)],
-        "x5t#S256": Thumbprint::of(&der).to_base64url(),
-    }))
+    let mut jwk = crate::jwk::public_members(SigningAlg::ES256, &*certificate.public_key().ok()?).ok()?;
+    for (name, value) in [
+        ("use", json!("sig")),
+        ("kid", json!(kid)),
+        ("x5c", json!([STANDARD.encode(&der)])),
+        ("x5t#S256", json!(Thumbprint::of(&der).to_base64url())),
+    ] {
+        jwk.insert(name.to_owned(), value);
+    }
+    Some(Value::Object(jwk))
 }

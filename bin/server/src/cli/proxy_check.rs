@@ -10,6 +10,7 @@ use reqwest::{
 use serde::Deserialize;
 
 use super::CliError;
+use crate::fetch::causes;
 
 /// A certificate for which nobody has the key. To name it in a header is all that can be done with it.
 const FORGED: &str = include_str!("proxy_check/forged.pem");
@@ -178,13 +179,8 @@ async fn seen(request: RequestBuilder) -> Result<Seen, CliError> {
 }
 
 fn told(error: reqwest::Error) -> CliError {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(why) = cause {
-        text = format!("{text}: {why}");
-        cause = why.source();
-    }
-    CliError::Other(text)
+    let words: Vec<String> = std::iter::once(error.to_string()).chain(causes(&error)).collect();
+    CliError::Other(words.join(": "))
 }
 
 /// Every way to claim the forged certificate, by a name for people.

@@ -31,16 +31,13 @@ pub(super) enum FetchError {
 
 /// The error with what is behind it, without the URI.
 fn told(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    if text.is_empty() { "the request failed".to_owned() } else { text }
+    let causes = causes(error);
+    if causes.is_empty() { "the request failed".to_owned() } else { causes.join(": ") }
+}
+
+/// What is behind an error, the nearest first.
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
 }
 
 /// What was fetched.

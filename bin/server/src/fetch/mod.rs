@@ -7,4 +7,5 @@ mod client;
 mod keys;
 pub mod target;
 
+pub use client::causes;
 pub use keys::{HeldKeys, KeySets, KeysWanted};

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Timestamp, Ttl};
+use domain::{Fault, Timestamp, Ttl};
 use storage::AuditSweep;
 use tokio::time::Instant;
 
@@ -27,7 +27,13 @@ pub(super) async fn run(app: Arc<App>) {
         let start = Instant::now();
         audit.wake(start);
         let (mut before, mut committed) = (start, app.database.counters().batches);
-        while pass(&app, &mut audit).await {
+        let (mut rows, mut segments) = (true, true);
+        loop {
+            rows = rows && pass(&app).await;
+            segments = segments && audit.step(&app).await;
+            if !rows && !segments {
+                break;
+            }
             let others = app.database.counters().batches;
             if others == committed {
                 tokio::task::yield_now().await;
@@ -67,7 +73,18 @@ impl AuditRound {
         }
     }
 
-    /// Whether more may be left.
+    /// One step; whether more may be left.
+    async fn step(&mut self, app: &Arc<App>) -> bool {
+        let Some(after) = self.after.filter(|_| app.removing.is_on(app.clock.steady())) else { return false };
+        let jobs = &app.config.raw.jobs;
+        let before = segment(app.clock.now(), jobs.audit_retention_months);
+        let (database, batch) = (app.database.clone(), jobs.expiry_batch);
+        let job = move || database.system().expire_audit(before, batch, after);
+        let Some(swept) = done(app.reads.run(job).await) else { return false };
+        count(app, "audit_log", swept.removed);
+        self.note(swept)
+    }
+
     fn note(&mut self, swept: AuditSweep) -> bool {
         self.found |= swept.removed > 0;
         self.after = swept.next;
@@ -79,41 +96,33 @@ impl AuditRound {
     }
 }
 
-/// One batch; whether more is left.
-async fn pass(app: &Arc<App>, round: &mut AuditRound) -> bool {
+/// One batch of all but the audit log; whether more is left.
+async fn pass(app: &Arc<App>) -> bool {
     if !app.removing.is_on(app.clock.steady()) {
         return false;
     }
     let jobs = &app.config.raw.jobs;
-    let (database, now, batch) = (app.database.clone(), app.clock.now(), jobs.expiry_batch);
-    let before = segment(now, jobs.audit_retention_months);
     // A clock that is ahead when the server starts must not cost sessions that others may still need.
-    let (gone, after) = (now.minus(Ttl::from_secs(jobs.expiry_lag)), round.after);
-    let job = move || {
-        let expired = database.system().expire(gone, batch)?;
-        let audit = after.map(|after| database.system().expire_audit(before, batch, after)).transpose()?;
-        Ok::<_, domain::Fault>((expired, audit))
+    let gone = app.clock.now().minus(Ttl::from_secs(jobs.expiry_lag));
+    let (database, batch) = (app.database.clone(), jobs.expiry_batch);
+    let Some(expired) = done(app.reads.run(move || database.system().expire(gone, batch)).await) else {
+        return false;
     };
-    match app.reads.run(job).await {
-        Ok(Ok((expired, audit))) => {
-            for (table, rows) in [
-                ("sessions", expired.sessions),
-                ("refresh_tokens", expired.refresh_tokens),
-                ("refresh_families", expired.refresh_families),
-                ("source_failures", expired.source_failures),
-                ("remembered_ids", expired.remembered_ids),
-                ("audit_log", audit.map_or(0, |swept| swept.removed)),
-            ] {
-                app.metrics.expired.with_label_values(&[table]).inc_by(rows);
-            }
-            let audit = audit.is_some_and(|swept| round.note(swept));
-            expired.more || audit
-        }
-        Ok(Err(fault)) | Err(fault) => {
-            tracing::warn!(fault = %fault, "expiry failed; it will be tried again");
-            false
-        }
-    }
+    count(app, "sessions", expired.sessions);
+    count(app, "refresh_tokens", expired.refresh_tokens);
+    count(app, "refresh_families", expired.refresh_families);
+    count(app, "source_failures", expired.source_failures);
+    count(app, "remembered_ids", expired.remembered_ids);
+    expired.more
+}
+
+fn done<T>(result: Result<Result<T, Fault>, Fault>) -> Option<T> {
+    let told = |fault| tracing::warn!(%fault, "expiry failed; it will be tried again");
+    result.flatten().map_err(told).ok()
+}
+
+fn count(app: &App, table: &str, rows: u64) {
+    app.metrics.expired.with_label_values(&[table]).inc_by(rows);
 }
 
 /// The oldest month that is kept, as `yyyymm`.

@@ -8,16 +8,15 @@ pub(super) fn read(lines: &Lines<'_>) -> Result<Option<Told>, Unreadable> {
     Ok(Some((one_certificate(value)?, Vec::new())))
 }
 
+const WHAT: Unreadable = Unreadable("it is no percent-encoded PEM of certificates, or of too many");
+
 /// The DER of exactly one certificate in percent-encoded PEM.
 pub(super) fn one_certificate(value: &str) -> Result<Vec<u8>, Unreadable> {
-    const WHAT: Unreadable = Unreadable("it is no percent-encoded PEM of one certificate");
-    let mut certificates = all_certificates(value, 1)?;
-    certificates.pop().ok_or(WHAT)
+    all_certificates(value, 1)?.pop().ok_or(WHAT)
 }
 
-/// The DER of all certificates in percent-encoded PEM.
+/// The DER of at most so many certificates in percent-encoded PEM.
 pub(super) fn all_certificates(value: &str, most: usize) -> Result<Vec<Vec<u8>>, Unreadable> {
-    const WHAT: Unreadable = Unreadable("it is no percent-encoded PEM");
     let pem = percent_encoding::percent_decode_str(value).decode_utf8().or(Err(WHAT))?;
     jose::certificates_from_pem(&pem, most).or(Err(WHAT))
 }

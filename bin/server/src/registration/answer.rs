@@ -55,13 +55,8 @@ pub fn answer(
 }
 
 fn certificates(client: &Client, hid: bool, put: &mut impl FnMut(&str, Value)) {
-    match &client.certificate_name {
-        Some(CertificateName::SubjectDn(text)) => put("tls_client_auth_subject_dn", text.as_str().into()),
-        Some(CertificateName::SanDns(text)) => put("tls_client_auth_san_dns", text.as_str().into()),
-        Some(CertificateName::SanUri(text)) => put("tls_client_auth_san_uri", text.as_str().into()),
-        Some(CertificateName::SanIp(ip)) => put("tls_client_auth_san_ip", ip.to_string().into()),
-        Some(CertificateName::SanEmail(text)) => put("tls_client_auth_san_email", text.as_str().into()),
-        None => {}
+    if let Some((member, text)) = client.certificate_name.as_ref().map(CertificateName::member) {
+        put(member, text.into());
     }
     // The vendor's answer has it in any case (CONTRACT 4.16).
     if hid || client.tls_client_certificate_bound_access_tokens {

@@ -1,6 +1,6 @@
 //! What a registration says of certificates and of keys that tokens are bound to (RFC 8705 §2.1.2, §3.4; RFC 9449 §5.2).
 
-use domain::{AuthMethod, CertificateName, DistinguishedName, Refusal};
+use domain::{AuthMethod, CertificateName, Refusal};
 
 use super::{
     bad,
@@ -27,23 +27,11 @@ pub(super) fn name(members: Members<'_>, method: AuthMethod) -> Result<Option<Ce
     ];
     let mut names = names.into_iter().flatten();
     let (first, more) = (names.next(), names.next());
-    let fits = first.as_ref().is_none_or(is_well_formed) && more.is_none();
+    let fits = first.as_ref().is_none_or(|name| name.problem().is_none()) && more.is_none();
     if !fits || first.is_some() != (method == AuthMethod::TlsClientAuth) {
         return Err(problem());
     }
     Ok(first)
-}
-
-fn is_well_formed(name: &CertificateName) -> bool {
-    let plain =
-        |text: &str| (1..=1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    match name {
-        CertificateName::SubjectDn(text) => DistinguishedName::parse(text).is_some(),
-        CertificateName::SanDns(name) => plain(name) && !name.contains('*'),
-        CertificateName::SanUri(uri) => plain(uri) && uri.contains(':'),
-        CertificateName::SanEmail(address) => plain(address) && address.contains('@'),
-        CertificateName::SanIp(_) => true,
-    }
 }
 
 /// A member that is true, false or absent; some of the vendor's clients send it as text.

@@ -49,8 +49,8 @@ pub(super) fn policy(policy: &AuthenticationPolicy) -> Result<PolicyDoc, Fault> 
 /// A client, without its secrets.
 pub(super) fn client(client: &Client) -> ClientDoc {
     let sources = client.allowed_sources.iter().map(ToString::to_string);
-    let named =
-        |kind: fn(&CertificateName) -> Option<String>| client.certificate_name.as_ref().and_then(kind);
+    let name = client.certificate_name.as_ref().map(CertificateName::member);
+    let named = |key: &str| name.clone().filter(|(member, _)| *member == key).map(|(_, text)| text);
     ClientDoc {
         client_id: client.client_id.as_str().to_owned(),
         client_name: client.client_name.clone(),
@@ -82,26 +82,11 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         introspection_signed_response_alg: Some(client.introspection_signed_response_alg),
         hid_refresh_token_validity: client.refresh_token_validity.map(Ttl::secs),
         hid_client_consentprompt: client.consent_prompt,
-        tls_client_auth_subject_dn: named(|name| match name {
-            CertificateName::SubjectDn(text) => Some(text.clone()),
-            _ => None,
-        }),
-        tls_client_auth_san_dns: named(|name| match name {
-            CertificateName::SanDns(text) => Some(text.clone()),
-            _ => None,
-        }),
-        tls_client_auth_san_uri: named(|name| match name {
-            CertificateName::SanUri(text) => Some(text.clone()),
-            _ => None,
-        }),
-        tls_client_auth_san_ip: named(|name| match name {
-            CertificateName::SanIp(ip) => Some(ip.to_string()),
-            _ => None,
-        }),
-        tls_client_auth_san_email: named(|name| match name {
-            CertificateName::SanEmail(text) => Some(text.clone()),
-            _ => None,
-        }),
+        tls_client_auth_subject_dn: named("tls_client_auth_subject_dn"),
+        tls_client_auth_san_dns: named("tls_client_auth_san_dns"),
+        tls_client_auth_san_uri: named("tls_client_auth_san_uri"),
+        tls_client_auth_san_ip: named("tls_client_auth_san_ip"),
+        tls_client_auth_san_email: named("tls_client_auth_san_email"),
         dpop_bound_access_tokens: client.dpop_bound_access_tokens,
         dpop_nonce_required: client.dpop_nonce_required,
         tls_client_certificate_bound_access_tokens: client.tls_client_certificate_bound_access_tokens,

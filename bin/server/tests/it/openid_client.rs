@@ -2,16 +2,11 @@
 
 use std::process::Command;
 
-use super::support::Demo;
+use super::support::{Demo, installed};
 
 #[test]
 fn openid_client_discovers_gets_tokens_refreshes_introspects_revokes_and_verifies() {
-    let required = std::env::var_os("COUNTERSIGN_REQUIRE_NODE").is_some();
-    let Some(folder) = std::env::var_os("COUNTERSIGN_OPENID_CLIENT_DIR") else {
-        assert!(!required, "COUNTERSIGN_OPENID_CLIENT_DIR is not set; scripts/test sets it");
-        println!("skipped: scripts/test installs openid-client");
-        return;
-    };
+    let Some(folder) = installed("COUNTERSIGN_OPENID_CLIENT_DIR", "COUNTERSIGN_REQUIRE_NODE") else { return };
     let demo = Demo::start();
     let out = Command::new("node").arg("acme.mjs").arg(&demo.url).current_dir(folder).output().unwrap();
     let (said, complained) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));

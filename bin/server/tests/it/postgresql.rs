@@ -1,33 +1,22 @@
 //! Two nodes over one PostgreSQL: what one does, the other knows.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{path::Path, time::Duration};
 
 use serde_json::Value;
 
 use super::support::{
-    Ask as _, acme_legacy, acme_m2m, http,
+    Ask as _, acme_legacy, acme_m2m, http, postgresql,
     serve::{Node, countersign},
     wait_for,
 };
 
 /// A configuration over a schema of its own, or nothing where there is no PostgreSQL.
 pub(crate) fn configured(dir: &Path) -> Option<&'static str> {
-    let Ok(base) = std::env::var("COUNTERSIGN_TEST_PG") else {
-        assert!(std::env::var_os("COUNTERSIGN_REQUIRE_PG").is_none(), "COUNTERSIGN_TEST_PG is not set");
-        println!("skipped: scripts/test starts a PostgreSQL");
-        return None;
-    };
-    let schema =
-        format!("it_{}_{}", std::process::id(), dir.file_name().unwrap().to_str().unwrap().replace('.', "_"))
-            .to_lowercase();
-    let made =
-        Command::new("psql").args([&base, "-qc", &format!("CREATE SCHEMA \"{schema}\"")]).status().unwrap();
-    assert!(made.success());
-    let joint = if base.contains('?') { '&' } else { '?' };
+    let url = postgresql(dir)?;
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://id.example\"\n\
          [management]\nlisten = \"127.0.0.1:0\"\n\
-         [database]\nurl = \"{base}{joint}options=-csearch_path%3D{schema}\"\nmax_connections = 4\n\
+         [database]\nurl = \"{url}\"\nmax_connections = 4\n\
          [security]\nmaster_key = \"{}\"\n[security.argon2]\nmemory_kib = 512\niterations = 1\n",
         "ab".repeat(32)
     );

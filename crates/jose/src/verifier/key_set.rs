@@ -1,6 +1,6 @@
 //! JWK sets from outside. Each key is read by itself: one bad key must not take the others with it.
 
-use domain::{Claims, SigningAlg, encoding};
+use domain::{Claims, SigningAlg, encoding, key::is_private_jwk};
 use josekit::jwk::Jwk;
 use josekit::jws::{ES256, EdDSA, JwsVerifier, PS256, RS256};
 use serde_json::Value;
@@ -13,8 +13,6 @@ const MOST_KEYS: usize = 100;
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 /// Largest public exponent, bytes: a giant one makes each verification slow.
 const EXPONENT_BYTES: std::ops::RangeInclusive<usize> = 1..=4;
-/// Members that only a private or a symmetric key has (RFC 7518 §6, RFC 8037 §2).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// One key with one algorithm.
 pub(super) struct PublicKey {
@@ -87,7 +85,7 @@ fn read(key: &Value) -> Result<Vec<PublicKey>, Unusable> {
     if jwk.get("kid").is_some_and(|kid| !kid.is_string()) {
         return wrong("kid must be text");
     }
-    if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
+    if is_private_jwk(jwk) {
         return wrong("has private or symmetric members: give the public key alone");
     }
     if !is_for_signatures(jwk) {
@@ -111,21 +109,20 @@ pub(super) fn single(alg: SigningAlg, jwk: &Claims) -> Option<PublicKey> {
 
 /// What [`single`] asks for but the key's own arithmetic.
 pub(super) fn admissible(alg: SigningAlg, jwk: &Claims) -> bool {
-    let private = PRIVATE.iter().any(|name| jwk.contains_key(*name));
-    let fitting = jwk.get("alg").is_none_or(|own| own.as_str() == Some(alg.as_str()));
-    !private && fitting && is_for_signatures(jwk) && public_part(alg, jwk).is_some()
+    !is_private_jwk(jwk) && fits(alg, jwk) && is_for_signatures(jwk) && public_part(alg, jwk).is_some()
 }
 
 fn usable(jwk: &Claims) -> Vec<PublicKey> {
     let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
     let unmarked = !jwk.contains_key("use");
-    let fitting = |alg: SigningAlg| match jwk.get("alg") {
-        None => true,
-        Some(own) => own.as_str() == Some(alg.as_str()),
-    };
-    let algs = SigningAlg::ALL.into_iter().filter(|alg| fitting(*alg));
+    let algs = SigningAlg::ALL.into_iter().filter(|alg| fits(*alg, jwk));
     algs.filter_map(|alg| Some(PublicKey { kid: kid.clone(), unmarked, alg, verifier: verifier(alg, jwk)? }))
         .collect()
+}
+
+/// Whether a key is for `alg`, as far as it says (RFC 7517 §4.4).
+fn fits(alg: SigningAlg, jwk: &Claims) -> bool {
+    jwk.get("alg").is_none_or(|own| own.as_str() == Some(alg.as_str()))
 }
 
 /// `use` and `key_ops` (RFC 7517 §4.2, §4.3), where they are given.

@@ -9,7 +9,7 @@ mod url;
 
 use domain::{
     Claims, OAuthErrorCode, Refusal, Remembered, RememberedFor, RememberedKey, SigningAlg, Thumbprint,
-    Timestamp, Ttl, encoding,
+    Timestamp, Ttl, encoding, key::is_private_jwk,
 };
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -27,8 +27,6 @@ const LONGEST_JTI: usize = 255;
 /// The algorithms that proofs may be signed with, the preferred first.
 pub const ALGS: [SigningAlg; 4] =
     [SigningAlg::ES256, SigningAlg::EdDSA, SigningAlg::RS256, SigningAlg::PS256];
-/// Members that only a private or a symmetric key has (RFC 7518 §6, RFC 8037 §2).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 /// Header members that change what the signature means, or that must be understood (RFC 7515 §4.1.11, RFC 7797).
 const EXTENSIONS: [&str; 4] = ["crit", "b64", "zip", "enc"];
 
@@ -149,7 +147,7 @@ fn head(header: Claims) -> Result<(SigningAlg, Claims), Refusal> {
         return Err(flawed("dpop_extension", "The DPoP proof asks for an extension that is not accepted"));
     }
     let Some(Value::Object(jwk)) = header.get("jwk") else { return Err(BAD_KEY) };
-    if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
+    if is_private_jwk(jwk) {
         return Err(flawed(
             "dpop_private_key",
             "The DPoP proof contains a private key: consider it compromised",

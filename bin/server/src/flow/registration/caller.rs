@@ -46,29 +46,29 @@ pub(super) async fn registrar(call: &Call) -> Result<Registrar, Stop> {
     }
 }
 
-/// Who may touch the registration of client `id`, the client as stored now, and its own registration access token if
+/// Who may touch the registration of client `id`, the client with its secrets as stored now, and its own registration access token if
 /// that is what came. A token that is none of this client's gets one answer, whether or not the client exists.
-pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, Arc<Client>, Option<Secret>), Stop> {
+pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient, Option<Secret>), Stop> {
     let presented = bearer(call)?;
     if let Some(token) = token_text::parse(TokenKind::Access, presented.expose()) {
         let (registrar, administrator) = administrator(call, &token).await?;
-        let client = stored(call, id).await?.ok_or(NO_CLIENT)?;
-        call.client(client.client_id.as_str());
-        if !covers(&administrator.client, &client) {
+        let kept = stored(call, id).await?.ok_or(NO_CLIENT)?;
+        call.client(kept.client.client_id.as_str());
+        if !covers(&administrator.client, &kept.client) {
             return Err(BEYOND.into());
         }
-        return Ok((registrar, client, None));
+        return Ok((registrar, kept, None));
     }
     let token = token_text::parse(TokenKind::Registration, presented.expose()).ok_or(INVALID)?;
-    let client = stored(call, id).await?;
-    let kept = client.as_ref().and_then(|client| client.registration.as_ref());
-    let kept = kept.and_then(|own| encoding::from_base64url(&own.token));
-    let kept = kept.and_then(|bytes| SecretDigest::from_slice(&bytes));
-    let matches = token.digest.matches(&kept.unwrap_or(SecretDigest::from_bytes([0; 32])));
-    let own = client.filter(|client| matches && kept.is_some() && client.enabled);
-    let client = own.ok_or(INVALID)?;
-    call.client(client.client_id.as_str());
-    Ok((Registrar::Itself, client, Some(presented)))
+    let kept = stored(call, id).await?;
+    let digest = kept.as_ref().and_then(|kept| kept.client.registration.as_ref());
+    let digest = digest.and_then(|own| encoding::from_base64url(&own.token));
+    let digest = digest.and_then(|bytes| SecretDigest::from_slice(&bytes));
+    let matches = token.digest.matches(&digest.unwrap_or(SecretDigest::from_bytes([0; 32])));
+    let own = kept.filter(|kept| matches && digest.is_some() && kept.client.enabled);
+    let kept = own.ok_or(INVALID)?;
+    call.client(kept.client.client_id.as_str());
+    Ok((Registrar::Itself, kept, Some(presented)))
 }
 
 /// The bearer in the one `Authorization` header.

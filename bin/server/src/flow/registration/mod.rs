@@ -3,13 +3,11 @@
 mod caller;
 mod quota;
 
-use std::sync::Arc;
-
 use domain::{
     AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecrets,
     Env, Fault, Minted, OAuthErrorCode, Refusal, Registration, Secret, Timestamp, TokenKind, encoding,
     machine_secret,
-    port::{ClientLookup as _, KeyedDigest as _},
+    port::{ClientLookup as _, KeyedDigest as _, StoredClient},
     token_text,
 };
 use serde_json::{Map, Value};
@@ -45,7 +43,8 @@ pub async fn register(call: &Call) -> Result<Reply, Stop> {
         call.client(client.client_id.as_str());
         writes.push(AdminWrite::InsertClient(Box::new(client.clone()), secrets));
         if change(call, writes, &client, "registered").await? == Applied::Committed {
-            return Ok(Reply::Registered(answer(call, &client, secret.as_ref(), Some(&token.text))));
+            let answer = answer(call, &client, secret.as_ref(), Some(&token.text));
+            return Ok(Reply::Registered { answer, hid: call.facts.profile.hid_members });
         }
         let id = client.client_id;
         if chosen.is_some() && call.read(1, move |store| store.client(&id)).await?.is_some() {
@@ -60,8 +59,8 @@ pub async fn register(call: &Call) -> Result<Reply, Stop> {
 /// # Errors
 /// [`Stop::Refused`]: `invalid_token`, `access_denied`, `invalid_request`. [`Stop::Fault`].
 pub async fn read(call: &Call, id: &str) -> Result<Reply, Stop> {
-    let (_registrar, client, presented) = caller::of(call, id).await?;
-    Ok(Reply::Json(answer(call, &client, None, presented.as_ref())))
+    let (_registrar, kept, presented) = caller::of(call, id).await?;
+    Ok(Reply::Json(answer(call, &kept.client, None, presented.as_ref())))
 }
 
 /// Replaces a registration (RFC 7592 §2.2). The client's own registration access token is spent by it, and the answer
@@ -71,12 +70,13 @@ pub async fn read(call: &Call, id: &str) -> Result<Reply, Stop> {
 /// As [`register`], but for the quota.
 pub async fn replace(call: &Call, id: &str) -> Result<Reply, Stop> {
     for _ in 0..ROUNDS {
-        let (registrar, stored, _presented) = caller::of(call, id).await?;
+        let (registrar, kept, _presented) = caller::of(call, id).await?;
+        let (stored, secrets) = (&kept.client, &kept.secrets);
         let members = members(call)?;
-        fits(call, &members, &stored).await?;
-        let bounds = Bounds { facts: &call.facts, registrar: &registrar, existing: Some(&stored) };
+        fits(call, &members, &kept)?;
+        let bounds = Bounds { facts: &call.facts, registrar: &registrar, existing: Some(stored) };
         let mut client = registration::client(&members, stored.client_id.clone(), bounds)?;
-        let mut writes = vec![unchanged(&stored)?];
+        let mut writes = vec![unchanged(stored)?];
         let mut shown = None;
         if registrar == Registrar::Itself {
             let token = token_text::mint(TokenKind::Registration, &call.env())?;
@@ -84,9 +84,7 @@ pub async fn replace(call: &Call, id: &str) -> Result<Reply, Stop> {
             client.registration = Some(registered(&token, since));
             shown = Some(token.text);
         }
-        let id = client.client_id.clone();
-        let kept = call.read(1, move |store| store.client(&id)).await?.map(|kept| kept.secrets);
-        let secret = new_secret(call, &client, kept.unwrap_or_default())?;
+        let secret = new_secret(call, &client, secrets)?;
         writes.push(AdminWrite::UpdateClient(Box::new(client.clone())));
         let (secret, secrets) = secret.map_or((None, None), |(secret, secrets)| (secret, Some(secrets)));
         writes.extend(secrets.map(|secrets| AdminWrite::SetClientSecrets(client.client_id.clone(), secrets)));
@@ -103,9 +101,10 @@ pub async fn replace(call: &Call, id: &str) -> Result<Reply, Stop> {
 /// As [`read`].
 pub async fn remove(call: &Call, id: &str) -> Result<Reply, Stop> {
     for _ in 0..ROUNDS {
-        let (_registrar, client, _presented) = caller::of(call, id).await?;
-        let writes = vec![unchanged(&client)?, AdminWrite::RemoveClient(client.client_id.clone())];
-        if change(call, writes, &client, "registration_removed").await? == Applied::Committed {
+        let (_registrar, kept, _presented) = caller::of(call, id).await?;
+        let client = &kept.client;
+        let writes = vec![unchanged(client)?, AdminWrite::RemoveClient(client.client_id.clone())];
+        if change(call, writes, client, "registration_removed").await? == Applied::Committed {
             return Ok(Reply::NoContent);
         }
     }
@@ -159,12 +158,12 @@ fn unchanged(client: &Client) -> Result<AdminWrite, Fault> {
 }
 
 /// What must be the same, if it comes at all (RFC 7592 §2.2).
-async fn fits(call: &Call, members: &Map<String, Value>, stored: &Client) -> Result<(), Stop> {
-    let same = |value: &Value| value.as_str() == Some(stored.client_id.as_str());
+fn fits(call: &Call, members: &Map<String, Value>, kept: &StoredClient) -> Result<(), Refusal> {
+    let same = |value: &Value| value.as_str() == Some(kept.client.client_id.as_str());
     let named = members.get("client_id").map_or(call.facts.profile.hid_members, same);
     if !named {
         let text = "client_id must be there, and be the one that is changed (RFC 7592 §2.2)";
-        return Err(registration::bad("client_id", text).into());
+        return Err(registration::bad("client_id", text));
     }
     for name in [
         "registration_access_token",
@@ -174,18 +173,16 @@ async fn fits(call: &Call, members: &Map<String, Value>, stored: &Client) -> Res
     ] {
         if members.contains_key(name) && !call.facts.profile.hid_members {
             let text = "An update must not have registration_access_token, registration_client_uri, client_secret_expires_at or client_id_issued_at (RFC 7592 §2.2)";
-            return Err(registration::bad("member_not_allowed", text).into());
+            return Err(registration::bad("member_not_allowed", text));
         }
     }
     let Some(secret) = members.get("client_secret") else { return Ok(()) };
-    let id = stored.client_id.clone();
-    let kept = call.read(1, move |store| store.client(&id)).await?.and_then(|kept| kept.secrets.generated);
     let given = call.app.master.keyed(secret.as_str().unwrap_or_default().as_bytes());
-    if kept.is_some_and(|kept| kept.matches(&given)) {
+    if kept.secrets.generated.as_ref().is_some_and(|own| own.matches(&given)) {
         return Ok(());
     }
     let text = "client_secret must be the client's own; it cannot be chosen (RFC 7592 §2.2)";
-    Err(registration::bad("client_secret", text).into())
+    Err(registration::bad("client_secret", text))
 }
 
 type Secrets = (Option<Secret>, ClientSecrets);
@@ -207,7 +204,7 @@ fn secrets(call: &Call, client: &Client) -> Result<Secrets, Fault> {
 }
 
 /// What a changed client needs: a secret that it has not yet, or none any more; `None` when what it has will do.
-fn new_secret(call: &Call, client: &Client, kept: ClientSecrets) -> Result<Option<Secrets>, Fault> {
+fn new_secret(call: &Call, client: &Client, kept: &ClientSecrets) -> Result<Option<Secrets>, Fault> {
     let holds = kept.generated.is_some() || kept.chosen.is_some();
     let sealed = kept.sealed.is_some() || !client.auth_methods.contains(&AuthMethod::ClientSecretJwt);
     match (client.needs_secret(), holds) {
@@ -241,9 +238,9 @@ fn answer(call: &Call, client: &Client, secret: Option<&Secret>, token: Option<&
     registration::answer(client, uri, issued_at, (secret, token), call.facts.profile.hid_members)
 }
 
-/// The client of that id as stored now, if it was registered.
-async fn stored(call: &Call, id: &str) -> Result<Option<Arc<Client>>, Fault> {
+/// The client of that id, with its secrets, as stored now, if it was registered.
+async fn stored(call: &Call, id: &str) -> Result<Option<StoredClient>, Fault> {
     let Some(id) = ClientId::parse(id) else { return Ok(None) };
     let found = call.read(1, move |store| store.client(&id)).await?;
-    Ok(found.map(|found| found.client).filter(|client| client.registration.is_some()))
+    Ok(found.filter(|found| found.client.registration.is_some()))
 }

@@ -9,20 +9,7 @@ use domain::Timestamp;
 use serde_json::json;
 
 use super::{Key, key_client, now, secret, set};
-use crate::support::in_process::Server;
-
-/// The folder of a foreign client, or nothing where its tools are not installed and need not be.
-fn folder(variable: &str, required: &str) -> Option<String> {
-    let folder = std::env::var(variable).ok();
-    assert!(
-        folder.is_some() || std::env::var_os(required).is_none(),
-        "{variable} is not set; scripts/test sets it"
-    );
-    if folder.is_none() {
-        println!("skipped: scripts/test installs it");
-    }
-    folder
-}
+use crate::support::{in_process::Server, installed};
 
 /// Runs a program against a tenant whose clients `robot` and `mac` it is told the keys of; what it printed.
 fn run(program: &mut Command) -> String {
@@ -57,14 +44,14 @@ fn run(program: &mut Command) -> String {
 
 #[test]
 fn openid_client_authenticates_by_jwt() {
-    let Some(folder) = folder("COUNTERSIGN_OPENID_CLIENT_DIR", "COUNTERSIGN_REQUIRE_NODE") else { return };
+    let Some(folder) = installed("COUNTERSIGN_OPENID_CLIENT_DIR", "COUNTERSIGN_REQUIRE_NODE") else { return };
     let said = run(Command::new("node").arg("assertions.mjs").current_dir(folder));
     assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{said}");
 }
 
 #[test]
 fn authlib_authenticates_by_jwt() {
-    let Some(folder) = folder("COUNTERSIGN_AUTHLIB_DIR", "COUNTERSIGN_REQUIRE_AUTHLIB") else { return };
+    let Some(folder) = installed("COUNTERSIGN_AUTHLIB_DIR", "COUNTERSIGN_REQUIRE_AUTHLIB") else { return };
     let said = run(Command::new("venv/bin/python").arg("assertions.py").current_dir(folder));
     assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 5, "{said}");
 }

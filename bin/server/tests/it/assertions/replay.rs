@@ -1,10 +1,10 @@
 //! An assertion is good once: in parallel, after a crash, on two nodes, and at whatever endpoint.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use serde_json::json;
 
-use super::super::support::{Ask as _, http};
+use super::super::support::{Ask as _, http, postgresql};
 use super::{
     ISSUER, Key, TYPE, World, claims, configure, countersign, endpoint, key_client, refused, set_of, token,
 };
@@ -72,22 +72,12 @@ fn a_replay_is_refused_after_a_crash() {
     assert_eq!(token(&node, "acme", &key.jwt("ES256", &json!({}), &claims("robot", ISSUER))).status, 200);
 }
 
-fn postgresql(dir: &Path) -> bool {
-    let Ok(base) = std::env::var("COUNTERSIGN_TEST_PG") else {
-        assert!(std::env::var_os("COUNTERSIGN_REQUIRE_PG").is_none(), "COUNTERSIGN_TEST_PG is not set");
-        println!("skipped: scripts/test starts a PostgreSQL");
-        return false;
-    };
-    let name = dir.file_name().unwrap().to_str().unwrap().replace('.', "").to_lowercase();
-    let schema = format!("assertions_{}_{name}", std::process::id());
-    let made =
-        Command::new("psql").args([&base, "-qc", &format!("CREATE SCHEMA {schema}")]).status().unwrap();
-    assert!(made.success());
-    let joint = if base.contains('?') { '&' } else { '?' };
+fn configured(dir: &Path) -> bool {
+    let Some(url) = postgresql(dir) else { return false };
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://id.example\"\n\
          [management]\nlisten = \"127.0.0.1:0\"\n\
-         [database]\nurl = \"{base}{joint}options=-csearch_path%3D{schema}\"\nmax_connections = 4\n\
+         [database]\nurl = \"{url}\"\nmax_connections = 4\n\
          [security]\nmaster_key = \"{}\"\n",
         "ab".repeat(32)
     );
@@ -98,7 +88,7 @@ fn postgresql(dir: &Path) -> bool {
 #[test]
 fn a_replay_on_two_nodes_has_one_winner() {
     let dir = tempfile::tempdir().unwrap();
-    if !postgresql(dir.path()) {
+    if !configured(dir.path()) {
         return;
     }
     let key = Key::ec();

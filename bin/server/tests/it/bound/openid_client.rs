@@ -2,16 +2,11 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
-use crate::support::{Demo, serve::countersign, wait_for};
+use crate::support::{Demo, installed, serve::countersign, wait_for};
 
 #[test]
 fn openid_client_gets_bound_tokens_uses_and_refreshes_them_with_and_without_nonces() {
-    let required = std::env::var_os("COUNTERSIGN_REQUIRE_NODE").is_some();
-    let Some(folder) = std::env::var_os("COUNTERSIGN_OPENID_CLIENT_DIR") else {
-        assert!(!required, "COUNTERSIGN_OPENID_CLIENT_DIR is not set; scripts/test sets it");
-        println!("skipped: scripts/test installs openid-client");
-        return;
-    };
+    let Some(folder) = installed("COUNTERSIGN_OPENID_CLIENT_DIR", "COUNTERSIGN_REQUIRE_NODE") else { return };
     let demo = Demo::start();
     let run = |mode: &[&str]| {
         let out = Command::new("node")

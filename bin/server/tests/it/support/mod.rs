@@ -21,6 +21,32 @@ use tempfile::TempDir;
 /// `spl-api:password01`, as seed 000 has it.
 pub(crate) const SPL_API: &str = "Basic c3BsLWFwaTpwYXNzd29yZDAx";
 
+/// What a variable says of a tool that `scripts/test` installs, such as its folder. `None`, and a word about it, where it
+/// says nothing; a failure where `required` is set.
+pub(crate) fn installed(variable: &str, required: &str) -> Option<String> {
+    let found = std::env::var(variable).ok();
+    assert!(
+        found.is_some() || std::env::var_os(required).is_none(),
+        "{variable} is not set; scripts/test sets it"
+    );
+    if found.is_none() {
+        println!("skipped: {variable} is not set; scripts/test sets it");
+    }
+    found
+}
+
+/// The URL of a PostgreSQL schema of the test's own, named after its directory.
+pub(crate) fn postgresql(dir: &Path) -> Option<String> {
+    let base = installed("COUNTERSIGN_TEST_PG", "COUNTERSIGN_REQUIRE_PG")?;
+    let name = dir.file_name().unwrap().to_str().unwrap().replace('.', "_").to_lowercase();
+    let schema = format!("it_{}_{name}", std::process::id());
+    let made =
+        Command::new("psql").args([&base, "-qc", &format!("CREATE SCHEMA \"{schema}\"")]).status().unwrap();
+    assert!(made.success());
+    let joint = if base.contains('?') { '&' } else { '?' };
+    Some(format!("{base}{joint}options=-csearch_path%3D{schema}"))
+}
+
 /// The demo, served by the real binary from a directory of its own; killed when dropped.
 pub(crate) struct Demo {
     child: Child,

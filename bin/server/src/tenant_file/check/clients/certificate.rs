@@ -1,6 +1,6 @@
 //! What a client's certificates are told by (RFC 8705 §2.1.2).
 
-use domain::{AuthMethod, CertificateName, Client, ClientKeys, DistinguishedName};
+use domain::{AuthMethod, CertificateName, Client, ClientKeys};
 use jose::RegisteredCertificates;
 
 use crate::tenant_file::{
@@ -43,35 +43,9 @@ pub(super) fn check(client: &Client, place: &Place, problems: &mut Problems<'_>)
         .is_some_and(|jwks| RegisteredCertificates::from_jwks(jwks) != RegisteredCertificates::default());
     let text = "self_signed_tls_client_auth and client_secret_pki need jwks or jwks_file with a certificate (x5c), its thumbprint (x5t#S256) or its key";
     problems.check(!by_registration || names_one, place, "jwks", text);
-    let plain =
-        |text: &str| (1..=1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    match &client.certificate_name {
-        Some(CertificateName::SubjectDn(text)) => {
-            let text = DistinguishedName::parse(text).is_some();
-            let rule = "must be a distinguished name such as CN=client1,O=Bank,C=NO, the most significant part last (RFC 4514)";
-            problems.check(text, place, KEY, rule);
-        }
-        Some(CertificateName::SanDns(name)) => {
-            let fits = plain(name) && !name.contains('*');
-            problems.check(fits, place, "tls_client_auth_san_dns", "must be a host name without wildcards");
-        }
-        Some(CertificateName::SanUri(uri)) => {
-            problems.check(
-                plain(uri) && uri.contains(':'),
-                place,
-                "tls_client_auth_san_uri",
-                "must be a URI",
-            );
-        }
-        Some(CertificateName::SanEmail(address)) => {
-            let fits = plain(address) && address.contains('@');
-            problems.check(
-                fits,
-                place,
-                "tls_client_auth_san_email",
-                "must be an address such as ops@bank.example",
-            );
-        }
-        Some(CertificateName::SanIp(_)) | None => {}
+    if let Some(name) = &client.certificate_name
+        && let Some(rule) = name.problem()
+    {
+        problems.add(place, name.member().0, rule);
     }
 }
