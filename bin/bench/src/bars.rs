@@ -1,7 +1,7 @@
 //! What the figures have to show, and whether they do.
 
 use crate::cases::Host;
-use crate::formula::{efficiency, over_part, over_peer};
+use crate::formula::{efficiency, over_case, over_part, over_peer};
 use crate::pgbench;
 use crate::samples::{Samples, median};
 
@@ -48,6 +48,8 @@ pub(crate) fn of_rates(samples: &Samples) -> Vec<Bar> {
         ("refresh_token", 0.5),
         ("dpop", 0.55),
         ("jwt_access_token", 0.55),
+        ("private_key_jwt RS256", 0.55),
+        ("private_key_jwt ES256", 0.55),
     ] {
         let demand = format!("{name}: efficiency at least {bar}");
         bars.push(Bar::at_least(demand, efficiency(samples, name), bar));
@@ -58,6 +60,8 @@ pub(crate) fn of_rates(samples: &Samples) -> Vec<Bar> {
     }
     let share = over_part(samples, "userinfo", "openssl speed rsa2048");
     bars.push(Bar::at_least("userinfo: at least 0.75 of openssl speed rsa2048".to_owned(), share, 0.75));
+    let share = over_case(samples, "mtls", "server_tls");
+    bars.push(Bar::at_least("mtls: at least 0.9 of server_tls".to_owned(), share, 0.9));
     bars.extend(of_machines(samples));
     bars
 }

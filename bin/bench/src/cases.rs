@@ -1,11 +1,15 @@
 //! What is asked of whom.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use crate::credentials::Credentials;
 use crate::failure::{Failure, Result};
+use crate::load::assertion::{Alg, Asserter};
 use crate::load::connection::{basic, request};
 use crate::load::proof::Prover;
-use crate::load::{self, Script};
+use crate::load::{self, Script, Target};
 use crate::serving::Server;
 
 /// Keep-alive connections of every run.
@@ -49,16 +53,32 @@ pub(crate) struct Case {
     pub(crate) host: Host,
     /// What the server's metrics call it.
     pub(crate) route: &'static str,
-    prepare: fn(&Server) -> Result<Vec<Script>>,
+    prepare: fn(&Server, Duration) -> Result<Vec<Script>>,
 }
 
 impl Case {
-    /// A script for each connection. Tokens that it needs are fetched from the server.
+    /// A script for each connection, of which one run of `span` is made. Tokens that it needs are fetched from the server.
     ///
     /// # Errors
     /// When the server does not give them.
-    pub(crate) fn scripts(&self, server: &Server) -> Result<Vec<Script>> {
-        (self.prepare)(server)
+    pub(crate) fn scripts(&self, server: &Server, span: Duration) -> Result<Vec<Script>> {
+        (self.prepare)(server, span)
+    }
+
+    /// Where its requests go.
+    ///
+    /// # Errors
+    /// When there is no such listener.
+    pub(crate) fn target(&self, server: &Server) -> Result<Target> {
+        let shows_certificate = match self.name {
+            "server_tls" => false,
+            "mtls" => true,
+            _ => return Ok(server.address.into()),
+        };
+        // In the order of the configuration.
+        let listener = server.tls.get(usize::from(shows_certificate));
+        let address = *listener.ok_or_else(|| Failure::new("the server has no such listener"))?;
+        Ok(Target { address, tls: Some(Credentials::get()?.connector(shows_certificate)?) })
     }
 }
 
@@ -66,41 +86,43 @@ const fn case(
     host: Host,
     name: &'static str,
     route: &'static str,
-    prepare: fn(&Server) -> Result<Vec<Script>>,
+    prepare: fn(&Server, Duration) -> Result<Vec<Script>>,
 ) -> Case {
     Case { name, host, route, prepare }
 }
 
 /// Every case, those of one kind of work side by side.
-pub(crate) const CASES: [Case; 16] = [
-    case(Host::Floor, "client_credentials", "", |_| Ok(same(&machine("/token")))),
-    case(Host::Countersign, "client_credentials", "token", |_| Ok(same(&machine(&format!("{BANK}/token"))))),
-    case(Host::OidcProvider, "client_credentials", "", |_| Ok(same(&peer("/token", MACHINE)))),
-    case(Host::Floor, "introspect", "", |server| introspections(server, "/token", "/introspect")),
-    case(Host::Countersign, "introspect", "introspect", |server| {
+pub(crate) const CASES: [Case; 20] = [
+    case(Host::Floor, "client_credentials", "", |_, _| Ok(same(&machine("/token")))),
+    case(Host::Countersign, "client_credentials", "token", |_, _| {
+        Ok(same(&machine(&format!("{BANK}/token"))))
+    }),
+    case(Host::OidcProvider, "client_credentials", "", |_, _| Ok(same(&peer("/token", MACHINE)))),
+    case(Host::Floor, "introspect", "", |server, _| introspections(server, "/token", "/introspect")),
+    case(Host::Countersign, "introspect", "introspect", |server, _| {
         introspections(server, &format!("{BANK}/token"), &format!("{BANK}/introspect"))
     }),
-    case(Host::OidcProvider, "introspect", "", |server| {
+    case(Host::OidcProvider, "introspect", "", |server, _| {
         each(|| {
             let token = member(server, &peer("/token", MACHINE), "access_token")?;
             Ok(Script::Same(peer("/token/introspection", &format!("token={token}"))))
         })
     }),
-    case(Host::Countersign, "refresh_token", "token", |server| {
+    case(Host::Countersign, "refresh_token", "token", |server, _| {
         let line = format!("POST {ACME}/token");
         each(|| {
             let token = member(server, &password("profile%20offline_access"), "refresh_token")?;
             Ok(Script::refresh(&line, &legacy(), &token))
         })
     }),
-    case(Host::OidcProvider, "refresh_token", "", |server| {
+    case(Host::OidcProvider, "refresh_token", "", |server, _| {
         each(|| {
             let token =
                 member(server, &request("POST /bench/refresh-token", None, Some("")), "refresh_token")?;
             Ok(Script::refresh("POST /token", &basic("bench", "bench-secret"), &token))
         })
     }),
-    case(Host::Countersign, "userinfo", "userinfo", |server| {
+    case(Host::Countersign, "userinfo", "userinfo", |server, _| {
         let form =
             "grant_type=password&client_id=spl-app&username=alice&password=secret&scope=openid%20profile";
         let log_in = request(&format!("POST {BANK}/token"), None, Some(form));
@@ -109,22 +131,35 @@ pub(crate) const CASES: [Case; 16] = [
             Ok(Script::Same(request(&format!("GET {BANK}/userinfo"), Some(&bearer), None)))
         })
     }),
-    case(Host::Countersign, "password", "token", |_| Ok(same(&password("profile")))),
-    case(Host::Countersign, "dpop", "token", |_| {
+    case(Host::Countersign, "password", "token", |_, _| Ok(same(&password("profile")))),
+    case(Host::Countersign, "dpop", "token", |_, _| {
         let (line, url) = (format!("POST {OWN}/token"), format!("{PUBLIC}{OWN}/token"));
         each(|| Script::proof(Prover::new(&line, &url, &basic("dpop", "Quartz-Lantern-48"), MACHINE)?))
     }),
-    case(Host::Countersign, "jwt_access_token", "token", |_| {
+    case(Host::Countersign, "jwt_access_token", "token", |_, _| {
         Ok(same(&request(
             &format!("POST {OWN}/token"),
             Some(&basic("jwt", "Quartz-Lantern-48")),
             Some(MACHINE),
         )))
     }),
-    case(Host::Floor, "discovery", "", |_| Ok(same(&request("GET /document/discovery", None, None)))),
-    case(Host::Countersign, "discovery", "discovery", |_| Ok(same(&document("discovery")))),
-    case(Host::Floor, "jwks", "", |_| Ok(same(&request("GET /document/jwks", None, None)))),
-    case(Host::Countersign, "jwks", "jwks", |_| Ok(same(&document("jwks")))),
+    case(Host::Countersign, "private_key_jwt RS256", "token", |_, span| {
+        assertions(Alg::RS256, "rs256", span)
+    }),
+    case(Host::Countersign, "private_key_jwt ES256", "token", |_, span| {
+        assertions(Alg::ES256, "es256", span)
+    }),
+    case(Host::Countersign, "server_tls", "token", |_, _| {
+        Ok(tokens("bench", "lasting", "Quartz-Lantern-48"))
+    }),
+    case(Host::Countersign, "mtls", "token", |_, _| {
+        let form = format!("{MACHINE}&client_id=mtls");
+        Ok(same(&request(&format!("POST {OWN}/token"), None, Some(&form))))
+    }),
+    case(Host::Floor, "discovery", "", |_, _| Ok(same(&request("GET /document/discovery", None, None)))),
+    case(Host::Countersign, "discovery", "discovery", |_, _| Ok(same(&document("discovery")))),
+    case(Host::Floor, "jwks", "", |_, _| Ok(same(&request("GET /document/jwks", None, None)))),
+    case(Host::Countersign, "jwks", "jwks", |_, _| Ok(same(&document("jwks")))),
 ];
 
 /// Gives the floor the documents that Countersign answers.
@@ -161,6 +196,12 @@ fn introspections(server: &Server, token_path: &str, path: &str) -> Result<Vec<S
         let form = format!("token={token}");
         Ok(Script::Same(request(&format!("POST {path}"), Some(&spl_api()), Some(&form))))
     })
+}
+
+fn assertions(alg: Alg, client: &'static str, span: Duration) -> Result<Vec<Script>> {
+    let asserter =
+        Asserter::prepare(alg, client, &format!("POST {OWN}/token"), &format!("{PUBLIC}{OWN}"), span)?;
+    each(|| Script::assertion(&asserter))
 }
 
 fn same(request: &[u8]) -> Vec<Script> {

@@ -14,7 +14,7 @@ pub(crate) struct Formula {
 }
 
 /// One for each whole.
-pub(crate) const FORMULAS: [Formula; 9] = [
+pub(crate) const FORMULAS: [Formula; 11] = [
     Formula { name: "client_credentials", floor: "client_credentials", parts: &["commit two rows"] },
     Formula { name: "introspect", floor: "introspect", parts: &["read a session"] },
     Formula {
@@ -37,6 +37,16 @@ pub(crate) const FORMULAS: [Formula; 9] = [
         name: "jwt_access_token",
         floor: "client_credentials",
         parts: &["sign ES256", "commit one row"],
+    },
+    Formula {
+        name: "private_key_jwt RS256",
+        floor: "client_credentials",
+        parts: &["verify RS256", "commit three rows"],
+    },
+    Formula {
+        name: "private_key_jwt ES256",
+        floor: "client_credentials",
+        parts: &["verify ES256", "commit three rows"],
     },
     Formula { name: "discovery", floor: "discovery", parts: &[] },
     Formula { name: "jwks", floor: "jwks", parts: &[] },
@@ -86,6 +96,12 @@ pub(crate) fn over_peer(samples: &Samples, name: &str) -> Option<f64> {
                 / samples.case_of(Host::OidcProvider, name, run)?,
         )
     })
+}
+
+/// The rate of one case as a share of another's, both Countersign's, run by run; the median.
+pub(crate) fn over_case(samples: &Samples, name: &str, other: &str) -> Option<f64> {
+    let rate = |name, run| samples.case_of(Host::Countersign, name, run);
+    by_run(|run| Some(rate(name, run)? / rate(other, run)?))
 }
 
 /// Countersign's rate as a share of a part's, run by run; the median.

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use domain::encoding::base64url;
 use domain::port::Entropy as _;
 use jose::OsEntropy;
+use serde_json::Value;
 
+use crate::credentials::Credentials;
 use crate::failure::Result;
 use crate::serving::{Server, pinned, run};
 
@@ -64,10 +66,11 @@ impl Installation {
         let text = format!(
             "[jobs]\nexpiry_lag = 0\n[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:18080\"\nworkers = 1\n{}\
              [management]\nlisten = \"127.0.0.1:0\"\n[log]\nfilter = \"warn\"\n\
-             [database]\nurl = {}\n[security]\nmaster_key = \"{}\"\n{}",
+             {}[database]\nurl = {}\n[security]\nmaster_key = \"{}\"\n{}",
             guard.server(),
+            listeners(folder)?,
             // A text of JSON is one of TOML.
-            serde_json::Value::from(url),
+            Value::from(url),
             base64url(&key),
             guard.security(),
         );
@@ -76,7 +79,7 @@ impl Installation {
         installation.command(&["init"], None)?;
         for (name, text) in TENANTS {
             let file = folder.join(format!("{name}.toml"));
-            std::fs::write(&file, text)?;
+            std::fs::write(&file, with_credentials(text)?)?;
             installation.command(&["tenant", "apply"], Some(&file))?;
         }
         Ok(installation)
@@ -89,7 +92,7 @@ impl Installation {
     pub(crate) fn serve(&self) -> Result<Server> {
         let mut command = pinned(&self.program);
         command.args(["serve", "--config"]).arg(&self.config);
-        Server::start(command, 2)
+        Server::start(command, 2, 2)
     }
 
     fn command(&self, words: &[&str], file: Option<&Path>) -> Result<()> {
@@ -97,4 +100,34 @@ impl Installation {
         command.args(words).arg("--config").arg(&self.config).args(file);
         run(command).map(drop)
     }
+}
+
+/// Two that speak TLS: one that asks nobody for a certificate, and one that asks everybody.
+fn listeners(folder: &Path) -> Result<String> {
+    let server = &Credentials::get()?.server;
+    let [certificate, key] = [("server.pem", &server.certificate), ("server.key", &server.key)].map(
+        |(name, text)| -> Result<Value> {
+            let file = folder.join(name);
+            std::fs::write(&file, text)?;
+            Ok(Value::from(file.display().to_string()))
+        },
+    );
+    let (certificate, key) = (certificate?, key?);
+    Ok(["never", "ask"]
+        .map(|whom| {
+            format!(
+                "[[tls]]\nlisten = \"127.0.0.1:0\"\ncertificate = {certificate}\nprivate_key = {key}\n\
+                 client_certificates = \"{whom}\"\n"
+            )
+        })
+        .concat())
+}
+
+/// A tenant's file with what this run's clients prove themselves by.
+fn with_credentials(text: &str) -> Result<String> {
+    let made = Credentials::get()?;
+    Ok(text
+        .replace("@authority@", &made.authority)
+        .replace("@rsa@", &made.rsa_set())
+        .replace("@ec@", &made.ec_set()?))
 }

@@ -7,6 +7,7 @@ mod cases;
 mod chapter;
 mod clock;
 mod context;
+mod credentials;
 mod expiry;
 mod failure;
 mod flood;

@@ -15,7 +15,7 @@ use crate::serving::{Server, pinned, run};
 pub(crate) fn floor(bench: &Path) -> Result<Server> {
     let mut command = pinned(bench);
     command.arg("floor");
-    Server::start(command, 1)
+    Server::start(command, 1, 0)
 }
 
 /// `oidc-provider` of fixtures/peers.
@@ -25,7 +25,7 @@ pub(crate) fn floor(bench: &Path) -> Result<Server> {
 pub(crate) fn oidc_provider(folder: &Path) -> Result<Server> {
     let mut command = pinned(Path::new("node"));
     command.arg("oidc-provider.mjs").current_dir(folder).env("NODE_ENV", "production").stderr(Stdio::null());
-    Server::start(command, 1)
+    Server::start(command, 1, 0)
 }
 
 /// The parts, each for `seconds`, as `countersign-bench parts` prints them: with an empty database at `url`, and a

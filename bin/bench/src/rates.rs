@@ -130,9 +130,10 @@ fn trips(context: &Context, hosts: &Hosts, samples: &mut Samples) -> Result<()> 
     let Some(postgres) = context.place.postgres() else { return Ok(()) };
     let trips = Trips::count(postgres)?;
     for case in cases(context).filter(|case| case.host == Host::Countersign) {
-        let scripts = case.scripts(&hosts.countersign)?;
+        let second = Duration::from_secs(1);
+        let scripts = case.scripts(&hosts.countersign, second)?;
         trips.reset()?;
-        let observed = load::run(hosts.countersign.address, scripts, Pace::Full, Duration::from_secs(1))?;
+        let observed = load::run(case.target(&hosts.countersign)?, scripts, Pace::Full, second)?;
         #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
         let requests = observed.answered.max(1) as f64;
         let found = trips.so_far(NAME)? / requests;
@@ -156,12 +157,12 @@ struct Measured {
 
 fn measure(context: &Context, case: &Case, server: &Server, pace: Pace, span: Duration) -> Result<Measured> {
     let measured = || {
-        let scripts = case.scripts(server)?;
+        let scripts = case.scripts(server, span)?;
         let ours = case.host == Host::Countersign;
         let numbers =
             || if ours { scrape::numbers(server, case.route) } else { Ok(scrape::Numbers::default()) };
         let (before, start) = (numbers()?, Usage::now(context, server)?);
-        let observed = load::run(server.address, scripts, pace, span)?;
+        let observed = load::run(case.target(server)?, scripts, pace, span)?;
         let used = Usage::now(context, server)?.since(&start);
         let others = used.others(span);
         if others > DISTURBED {

@@ -15,22 +15,26 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Where it tells of itself; the same address when it has only one.
     pub(crate) management: SocketAddr,
+    /// Where it speaks TLS, in the order in which it told them.
+    pub(crate) tls: Vec<SocketAddr>,
 }
 
 impl Server {
-    /// Starts it and waits until it has told `addresses` lines `listening on http://ADDRESS`.
+    /// Starts it and waits until it has told `addresses` lines `listening on http://ADDRESS`, and then `tls` lines with
+    /// `https`.
     ///
     /// # Errors
     /// When it cannot be started, or ends before it listens.
-    pub(crate) fn start(mut command: Command, addresses: usize) -> Result<Self> {
+    pub(crate) fn start(mut command: Command, addresses: usize, tls: usize) -> Result<Self> {
         let name = format!("{command:?}");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let told = child.stdout.take().map(|out| told(out, addresses));
+        let told = child.stdout.take().map(|out| told(out, addresses.saturating_add(tls)));
         match told {
-            Some(Ok(found)) if found.len() == addresses => {
-                let first = found.first().copied().ok_or_else(|| Failure::new("no address"))?;
-                let management = found.last().copied().unwrap_or(first);
-                Ok(Self { child, address: first, management })
+            Some(Ok(found)) if found.len() == addresses.saturating_add(tls) => {
+                let (plain, tls) = found.split_at_checked(addresses).unwrap_or_default();
+                let first = plain.first().copied().ok_or_else(|| Failure::new("no address"))?;
+                let management = plain.last().copied().unwrap_or(first);
+                Ok(Self { child, address: first, management, tls: tls.to_vec() })
             }
             _ => {
                 end(&mut child);
@@ -82,7 +86,9 @@ fn told(out: std::process::ChildStdout, addresses: usize) -> Result<Vec<SocketAd
     let mut found = Vec::new();
     while found.len() < addresses {
         let Some(line) = lines.next() else { break };
-        if let Some(address) = line?.strip_prefix("listening on http://") {
+        let line = line?;
+        let told = line.strip_prefix("listening on http://");
+        if let Some(address) = told.or_else(|| line.strip_prefix("listening on https://")) {
             found.push(address.parse()?);
         }
     }

@@ -1,13 +1,10 @@
 //! One keep-alive connection that speaks just enough HTTP/1.1 (RFC 9112) to measure with: `Content-Length` bodies, one
 //! request at a time.
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::net::TcpStream;
 
+use super::stream::{Stream, Target};
 use crate::failure::{Failure, Result};
 
 /// Longest answer that is read, bytes.
@@ -15,7 +12,7 @@ const LONGEST: usize = 1024 * 1024;
 
 /// An open connection.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     buffer: Vec<u8>,
 }
 
@@ -31,11 +28,9 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody listens.
-    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(8192) })
+    /// When nobody listens, or a TLS handshake fails.
+    pub(crate) async fn open(target: &Target) -> Result<Self> {
+        Ok(Self { stream: Stream::open(target).await?, buffer: Vec::with_capacity(8192) })
     }
 
     /// Sends a request and reads the whole answer.
@@ -43,7 +38,7 @@ impl Connection {
     /// # Errors
     /// When the connection breaks, or what comes is no answer with a `Content-Length`.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
-        self.send(request).await?;
+        self.stream.send(request).await?;
         self.buffer.clear();
         let (status, start, end) = loop {
             if let Some(found) = frame(&self.buffer)? {
@@ -54,33 +49,10 @@ impl Connection {
                     return Err(Failure::new("an answer is too long"));
                 }
             }
-            self.receive().await?;
+            self.stream.receive(&mut self.buffer).await?;
         };
         let body = self.buffer.get(start..end).ok_or_else(|| Failure::new("an answer has lost its body"))?;
         Ok(Answer { status, body })
-    }
-
-    async fn send(&mut self, mut rest: &[u8]) -> Result<()> {
-        while !rest.is_empty() {
-            match self.stream.try_write(rest) {
-                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.stream.writable().await?,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    async fn receive(&mut self) -> Result<()> {
-        loop {
-            self.stream.readable().await?;
-            match self.stream.try_read_buf(&mut self.buffer) {
-                Ok(0) => return Err(Failure::new("the server closed the connection")),
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn drive(
     let mut flooded = Flooded::default();
     let interval = Duration::from_secs_f64(f64::from(CONNECTIONS) / flood.rate.max(1.0));
     let mut at = start + interval.mul_f64(f64::from(connection) / f64::from(CONNECTIONS));
-    let mut line = Some(Connection::open(address).await?);
+    let mut line = Some(Connection::open(&address.into()).await?);
     for turn in 0_u64.. {
         if at >= end {
             break;
@@ -78,7 +78,7 @@ pub(super) async fn drive(
             None => 0,
         };
         if status == 0 {
-            line = Connection::open(address).await.ok();
+            line = Connection::open(&address.into()).await.ok();
         }
         let count = flooded.statuses.entry(status).or_default();
         *count = count.saturating_add(1);

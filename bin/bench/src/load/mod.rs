@@ -1,11 +1,13 @@
 //! The load generator: one thread, one connection per script, as fast as answers come or at a held rate.
 
+pub(crate) mod assertion;
 pub(crate) mod connection;
 pub(crate) mod flood;
 mod generator;
 mod latency;
 pub(crate) mod proof;
 mod script;
+mod stream;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ use generator::Watch;
 pub(crate) use generator::{Generator, MOST_LATE};
 use latency::Tally;
 pub(crate) use script::Script;
+pub(crate) use stream::Target;
 
 /// How long after its end a run may still be answered. Whoever is that far behind does not hold the rate at all;
 /// whoever is less so shows it in the latencies.
@@ -56,13 +59,18 @@ pub(crate) struct Observed {
     pub(crate) generator: Generator,
 }
 
-/// Drives `address` for `span` with one connection per script.
+/// Drives `target` for `span` with one connection per script.
 ///
 /// # Errors
 /// When anything but status 200 came, when a connection broke, or when a held rate could not be held: such a run is
 /// void.
-pub(crate) fn run(address: SocketAddr, scripts: Vec<Script>, pace: Pace, span: Duration) -> Result<Observed> {
-    beside(address, scripts, pace, span, None).map(|(observed, _flooded)| observed)
+pub(crate) fn run(
+    target: impl Into<Target>,
+    scripts: Vec<Script>,
+    pace: Pace,
+    span: Duration,
+) -> Result<Observed> {
+    beside(target, scripts, pace, span, None).map(|(observed, _flooded)| observed)
 }
 
 /// The same, while a flood of guesses comes over connections of its own, if there is one. What guesses are answered does
@@ -71,18 +79,18 @@ pub(crate) fn run(address: SocketAddr, scripts: Vec<Script>, pace: Pace, span: D
 /// # Errors
 /// As above, but for 503 beside a flood.
 pub(crate) fn beside(
-    address: SocketAddr,
+    target: impl Into<Target>,
     scripts: Vec<Script>,
     pace: Pace,
     span: Duration,
     flood: Option<Flood>,
 ) -> Result<(Observed, Flooded)> {
     let watch = Watch::start()?;
-    let (mut tally, flooded) = runtime()?.block_on(all(address, scripts, pace, span, flood))?;
+    let (mut tally, flooded) = runtime()?.block_on(all(&target.into(), scripts, pace, span, flood))?;
     if let Some(error) = tally.first_error {
         return Err(Failure::new(format!("void: {} errors, the first one: {error}", tally.errors)));
     }
-    let generator = watch.end(span, tally.late())?;
+    let generator = watch.end(tally.late())?;
     let [p50, p99, slowest] = tally.quantiles([0.5, 0.99, 1.0]);
     #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
     let per_second = tally.answered as f64 / span.as_secs_f64();
@@ -96,7 +104,7 @@ pub(crate) fn beside(
 /// When nobody answers, or not with status 200.
 pub(crate) fn once(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
     runtime()?.block_on(async {
-        let mut connection = Connection::open(address).await?;
+        let mut connection = Connection::open(&address.into()).await?;
         let answer = connection.exchange(request).await?;
         match answer.status {
             200 => Ok(answer.body.to_vec()),
@@ -110,7 +118,7 @@ fn runtime() -> Result<Runtime> {
 }
 
 async fn all(
-    address: SocketAddr,
+    target: &Target,
     scripts: Vec<Script>,
     pace: Pace,
     span: Duration,
@@ -118,7 +126,7 @@ async fn all(
 ) -> Result<(Tally, Flooded)> {
     let mut lines = Vec::with_capacity(scripts.len());
     for script in scripts {
-        lines.push((Connection::open(address).await?, script));
+        lines.push((Connection::open(target).await?, script));
     }
     let count = u32::try_from(lines.len().max(1))?;
     let start = clock::now();
@@ -129,9 +137,10 @@ async fn all(
     }
     if let Some(flood) = flood {
         for number in 0..flood::CONNECTIONS {
-            floods.spawn(flood::drive(address, flood, number, start, start + span));
+            floods.spawn(flood::drive(target.address, flood, number, start, start + span));
         }
     }
+    let awake = tokio::spawn(generator::turn());
     let mut tally = Tally::default();
     while let Some(done) = tasks.join_next().await {
         tally.merge(done.map_err(|error| Failure::new(error.to_string()))?);
@@ -140,6 +149,7 @@ async fn all(
     while let Some(done) = floods.join_next().await {
         flooded.merge(&done.map_err(|error| Failure::new(error.to_string()))??);
     }
+    awake.abort();
     Ok((tally, flooded))
 }
 

@@ -3,7 +3,6 @@
 use domain::encoding::base64url;
 use domain::port::Entropy as _;
 use jose::OsEntropy;
-use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
 use openssl::nid::Nid;
@@ -13,6 +12,7 @@ use serde_json::json;
 
 use super::connection::with;
 use crate::clock;
+use crate::credentials::public_jwk;
 use crate::failure::Result;
 
 /// What it sends, and the key that it proves to hold.
@@ -32,8 +32,8 @@ impl Prover {
     /// # Errors
     /// When OpenSSL makes no key.
     pub(crate) fn new(line: &str, url: &str, authorization: &str, form: &str) -> Result<Self> {
-        let (key, [x, y]) = pair()?;
-        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": base64url(&x), "y": base64url(&y) });
+        let key = EcKey::generate(EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?.as_ref())?;
+        let jwk = public_jwk(&key, None)?;
         let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk });
         Ok(Self {
             key,
@@ -64,13 +64,4 @@ impl Prover {
         let pair = EcdsaSig::sign(&sha256(bytes), &self.key)?;
         Ok([pair.r().to_vec_padded(32)?, pair.s().to_vec_padded(32)?].concat())
     }
-}
-
-fn pair() -> Result<(EcKey<Private>, [Vec<u8>; 2])> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-    let key = EcKey::generate(&group)?;
-    let (mut x, mut y, mut context) = (BigNum::new()?, BigNum::new()?, BigNumContext::new()?);
-    key.public_key().affine_coordinates_gfp(&group, &mut x, &mut y, &mut context)?;
-    let coordinates = [x.to_vec_padded(32)?, y.to_vec_padded(32)?];
-    Ok((key, coordinates))
 }

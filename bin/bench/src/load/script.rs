@@ -1,7 +1,10 @@
 //! What a connection says.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
+use super::assertion::Asserter;
 use super::connection::request;
 use super::proof::Prover;
 use crate::failure::{Failure, Result};
@@ -26,6 +29,13 @@ pub(crate) enum Script {
         /// The next request.
         next: Vec<u8>,
     },
+    /// A request with a new client assertion each time.
+    Assertion {
+        /// Who makes them, for all connections.
+        asserter: Arc<Asserter>,
+        /// The next request.
+        next: Vec<u8>,
+    },
 }
 
 impl Script {
@@ -43,10 +53,21 @@ impl Script {
         Ok(Self::Proof { next: prover.request()?, prover: Box::new(prover) })
     }
 
+    /// Requests with assertions of `asserter`'s.
+    ///
+    /// # Errors
+    /// When the first cannot be made.
+    pub(crate) fn assertion(asserter: &Arc<Asserter>) -> Result<Self> {
+        Ok(Self::Assertion { next: asserter.request()?, asserter: Arc::clone(asserter) })
+    }
+
     /// The next request.
     pub(crate) fn request(&self) -> &[u8] {
         match self {
-            Self::Same(bytes) | Self::Refresh { next: bytes, .. } | Self::Proof { next: bytes, .. } => bytes,
+            Self::Same(next)
+            | Self::Refresh { next, .. }
+            | Self::Proof { next, .. }
+            | Self::Assertion { next, .. } => next,
         }
     }
 
@@ -64,6 +85,7 @@ impl Script {
                 *next = refresh_request(line, authorization, token);
             }
             Self::Proof { prover, next } => *next = prover.request()?,
+            Self::Assertion { asserter, next } => *next = asserter.request()?,
         }
         Ok(())
     }
