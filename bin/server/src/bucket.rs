@@ -62,6 +62,14 @@ impl Buckets {
         let wait = at.saturating_sub(room).saturating_sub(now);
         Err((wait / 1000).saturating_add(1))
     }
+
+    /// Gives back what was taken, when it turns out to have been no guess.
+    pub fn give_back(&self, key: &BucketKey, now: Timestamp) {
+        let Some(full_at) = self.full_at.get(key) else { return };
+        let step = |at: i64| Some(at.saturating_sub(self.interval).max(now.millis()));
+        // It always steps.
+        let _before = full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +94,24 @@ mod tests {
         assert_eq!(buckets.take(key("b"), now), Ok(()));
         assert_eq!(buckets.take(key("a"), now.plus(Ttl::from_secs(1))), Ok(()));
         assert!(buckets.take(key("a"), now.plus(Ttl::from_secs(1))).is_err());
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more() {
+        let buckets = Buckets::new(2, 60);
+        let now = Timestamp::from_secs(1000);
+        assert!(buckets.take(key("a"), now).is_ok() && buckets.take(key("a"), now).is_ok());
+        buckets.give_back(&key("a"), now);
+        assert_eq!(buckets.take(key("a"), now), Ok(()));
+        assert!(buckets.take(key("a"), now).is_err());
+        for _ in 0..9 {
+            buckets.give_back(&key("a"), now);
+            buckets.give_back(&key("b"), now);
+        }
+        for name in ["a", "b"] {
+            assert!(buckets.take(key(name), now).is_ok() && buckets.take(key(name), now).is_ok(), "{name}");
+            assert!(buckets.take(key(name), now).is_err(), "{name}");
+        }
     }
 
     #[test]

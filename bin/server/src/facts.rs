@@ -9,13 +9,16 @@ use std::{
 
 use domain::{
     AuthenticationPolicy, ClientId, Fault, Issuer, KeyStage, Layout, PolicyCode, SigningAlg,
-    SigningKeyRecord, Tenant, TenantId, TenantName, Timestamp, WireProfile,
+    SigningKeyRecord, Tenant, TenantId, TenantName, Timestamp, Ttl, WireProfile,
     port::{ClientLookup as _, Signer, StoredClient},
 };
 use jose::{JoseVerifier, MasterKey, OpenSslSigner, Truststore, VerifiedJws};
 use moka::sync::Cache;
 use oidc_core::discovery;
 use storage::Database;
+
+/// How far the clocks of nodes may lie apart when a key has given way to its successor.
+const CLOCKS: Ttl = Ttl::from_secs(60);
 
 /// A signing key, opened.
 pub struct TenantKey {
@@ -156,13 +159,19 @@ impl TenantFacts {
         self.signer(alg, now)
     }
 
-    /// A JWS whose signature is by one of the tenant's own published keys; `None` for any other text.
-    pub fn verified(&self, jwt: &str) -> Option<VerifiedJws> {
+    /// A JWS whose signature is by one of the tenant's own published keys, made while that key signed; `None` for any
+    /// other text. A key that is not published any more vouches for nothing, whoever has it.
+    pub fn verified(&self, jwt: &str, now: Timestamp) -> Option<VerifiedJws> {
         let keys = || {
             let own = JoseVerifier::from_jwks(&key_set(self.keys.iter()));
             own.inspect_err(|error| tracing::error!(%error, "the tenant's own keys do not read")).ok()
         };
-        self.own.get_or_init(keys).as_ref()?.verify(jwt).ok()
+        let jws = self.own.get_or_init(keys).as_ref()?.verify(jwt).ok()?;
+        let kid = jws.header.get("kid")?.as_str()?;
+        let record = &self.keys.iter().find(|key| key.record.kid == kid)?.record;
+        let iat = Timestamp::from_secs(jws.claims.get("iat")?.as_i64()?);
+        let signed_late = record.verify_from.is_some_and(|end| iat > end.plus(CLOCKS));
+        (record.stage(now) != KeyStage::Retired && !signed_late).then_some(jws)
     }
 
     /// What it shows in `layout`; `None` when it is not reached in it.

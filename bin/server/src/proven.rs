@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    ClientId, Env, Fault, Secret, SecretDigest, SourceAddr, TenantId, Timestamp, Ttl, port::KeyedDigest,
+    ClientId, Env, Fault, Secret, SecretDigest, SourceAddr, TenantId, Timestamp, Ttl,
+    port::{KeyedDigest, PasswordHash},
 };
 use jose::MasterKey;
 use moka::sync::Cache;
@@ -12,13 +13,14 @@ use moka::sync::Cache;
 /// look at the locks for no longer than this.
 const LOCK_CHECK: Ttl = Ttl::from_millis(1500);
 
-/// Whose secret was proven, from where, and as of which revision of the tenant.
+/// Whose secret was proven, from where, and against which hash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProvenKey {
     /// The tenant.
     pub tenant: TenantId,
-    /// The tenant's revision: a changed secret bumps it, and the proof is void.
-    pub revision: i64,
+    /// The stored hash: when the secret changes, the proof is void. No other change of the client or of its tenant
+    /// voids it; what they decide is decided anew each time.
+    pub hash: Option<PasswordHash>,
     /// The client.
     pub client_id: ClientId,
     /// The source's lock unit: locks are per source.

@@ -7,7 +7,8 @@ use crate::attest::attest;
 use crate::decide::{AuthStep, Facts, effective_profile, named, refused, source_allowed};
 
 /// Decides whether `token` authenticates a client: only the token of a live session that has no user in it, and of
-/// the same client if `client_id` is sent. One that is bound to a key or a certificate never does. `session` is the row that the token's locator finds; `facts.stored` is
+/// the same client if `client_id` is sent. One that is bound to a key or a certificate never does, nor one that is for a
+/// resource (RFC 8707 §2), unless `facts.audiences` name it: whoever serves that would be the client. `session` is the row that the token's locator finds; `facts.stored` is
 /// the session's client. Success counts as activity of the session (DECISIONS 3.2).
 ///
 /// # Errors
@@ -24,7 +25,7 @@ pub fn by_bearer(
     let Some(session) = session.filter(|_| matches && kept.is_some()) else {
         return Ok(refused(facts, Reason::UnknownBearer));
     };
-    if let Err(reason) = fit(client_id, session, env) {
+    if let Err(reason) = fit(client_id, session, facts, env) {
         return Ok(refused(facts, reason));
     }
     let stored = match named(facts, &session.client_id)? {
@@ -45,13 +46,21 @@ pub fn by_bearer(
     Ok(AuthStep::Authenticated(attest(client, None), writes))
 }
 
-fn fit(client_id: Option<&ClientId>, session: &Session, env: &Env<'_>) -> Result<(), Reason> {
+fn fit(
+    client_id: Option<&ClientId>,
+    session: &Session,
+    facts: &Facts<'_>,
+    env: &Env<'_>,
+) -> Result<(), Reason> {
+    let ours = |audience: &String| facts.audiences.contains(&audience.as_str());
     if !session.is_live(env.now) {
         Err(Reason::ExpiredBearer)
     } else if session.subject.is_some() {
         Err(Reason::UsersBearer)
     } else if session.confirmation.is_some() {
         Err(Reason::BoundBearer)
+    } else if !session.audience.is_empty() && !session.audience.iter().any(ours) {
+        Err(Reason::BearerForAnother)
     } else if client_id.is_some_and(|named| *named != session.client_id) {
         Err(Reason::ForeignBearer)
     } else {

@@ -9,7 +9,7 @@ use crate::{
     AuthStep, Facts, Presented, Reason,
     attest::attest,
     decide::{named, source_allowed},
-    reason::CERTIFICATE_FAILED,
+    reason::BAD_CERTIFICATE,
 };
 
 /// Whether the decision needs to know what the tenant's truststore says of the certificate: so the host judges the
@@ -152,5 +152,5 @@ fn is_worth_a_row(reason: Reason, facts: &Facts<'_>) -> bool {
 
 /// The same text whatever is wrong: what depends on stored facts tells nothing of them (DECISIONS 4.1).
 fn refused(reason: Reason, writes: WriteBatch) -> AuthStep {
-    AuthStep::Refused(Refusal::new(OAuthErrorCode::InvalidClient, reason.label(), CERTIFICATE_FAILED), writes)
+    AuthStep::Refused(Refusal::new(OAuthErrorCode::InvalidClient, reason.label(), BAD_CERTIFICATE), writes)
 }

@@ -97,6 +97,8 @@ pub enum Reason {
     UsersBearer,
     /// The bearer is bound to a key or a certificate (DECISIONS 5.4).
     BoundBearer,
+    /// The bearer is for a resource, not for this issuer (RFC 8707 §2).
+    BearerForAnother,
     /// The bearer is another client's than the `client_id` parameter names.
     ForeignBearer,
 }
@@ -108,7 +110,7 @@ const FAILED: &str = "Client authentication failed";
 const BEARER_FAILED: &str = "Client authentication failed: the access token cannot authenticate a client";
 
 /// One text for all that is wrong with a certificate.
-pub(crate) const CERTIFICATE_FAILED: &str =
+pub(crate) const BAD_CERTIFICATE: &str =
     "Client authentication failed: the certificate does not authenticate this client";
 
 /// What depends on stored facts.
@@ -171,6 +173,7 @@ impl Reason {
             Self::ExpiredBearer => "expired_bearer",
             Self::UsersBearer => "users_bearer",
             Self::BoundBearer => "bound_bearer",
+            Self::BearerForAnother => "bearer_for_another",
             Self::ForeignBearer => "foreign_bearer",
         }
     }
@@ -225,6 +228,7 @@ impl Reason {
             | Self::ExpiredBearer
             | Self::UsersBearer
             | Self::BoundBearer
+            | Self::BearerForAnother
             | Self::ForeignBearer => OAuthErrorCode::InvalidClient,
         }
     }
@@ -268,9 +272,7 @@ impl Reason {
             Self::CertificateMissing => {
                 "Client authentication failed: no client certificate was presented on this connection"
             }
-            Self::Chain(_) | Self::CertificateOfAnother | Self::CertificateNotRegistered => {
-                CERTIFICATE_FAILED
-            }
+            Self::Chain(_) | Self::CertificateOfAnother | Self::CertificateNotRegistered => BAD_CERTIFICATE,
             Self::UnknownClient
             | Self::ClientDisabled
             | Self::MethodNotAllowed
@@ -290,6 +292,7 @@ impl Reason {
             | Self::ExpiredBearer
             | Self::UsersBearer
             | Self::BoundBearer
+            | Self::BearerForAnother
             | Self::ForeignBearer => BEARER_FAILED,
         }
     }

@@ -101,6 +101,9 @@ pub struct Client {
     /// The form of its access tokens where no resource says otherwise.
     #[serde(default)]
     pub access_token_format: AccessTokenFormat,
+    /// A random number of its own: what tells it from an earlier client of the same id, whose JWTs are not its.
+    #[serde(default)]
+    pub generation: u64,
     /// Its public keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<ClientKeys>,

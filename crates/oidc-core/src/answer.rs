@@ -36,7 +36,9 @@ pub fn token(
     if let Some((minted, _)) = &plan.refresh {
         answer.insert("refresh_token".to_owned(), minted.text.expose().into());
     }
-    if profile.scope_in_answer && (refreshed || request.scope.as_ref() != Some(&plan.session.scopes)) {
+    // There is no empty scope (RFC 6749 §3.3).
+    let told = refreshed || request.scope.as_ref() != Some(&plan.session.scopes);
+    if profile.scope_in_answer && told && !plan.session.scopes.is_empty() {
         answer.insert("scope".to_owned(), Scopes::to_text(&plan.session.scopes).into());
     }
     if profile.hid_members {

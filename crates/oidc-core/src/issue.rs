@@ -17,6 +17,8 @@ pub struct Policy<'a> {
     pub id_token_validity: Ttl,
     /// The client's `id_token_signed_response_alg`.
     pub id_token_alg: SigningAlg,
+    /// The client's `generation`.
+    pub client_generation: u64,
 }
 
 /// Whether the grant opens a refresh family or goes on with one.

@@ -2,10 +2,11 @@
 
 use domain::{
     Claims, ClientId, Confirmation, Env, Fault, Issuer, Locator, RefreshFamily, Remembered, RememberedFor,
-    RememberedKey, Scopes, SecretDigest, Session, SubjectId, Timestamp, Ttl, User, UserStatus, WireProfile,
-    encoding, profile::SubjectForm,
+    RememberedKey, Scopes, SecretDigest, Session, SubjectId, Timestamp, Ttl, User, UserId, UserStatus,
+    WireProfile, encoding, profile::SubjectForm,
 };
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::issue::{self, Policy};
 
@@ -14,6 +15,10 @@ pub const TYP: &str = "at+jwt";
 /// Longest life: a key stays published for at least as long after its last signature, and what is denied is remembered
 /// for no longer.
 pub const LONGEST_LIFE: Ttl = Ttl::from_days(1);
+
+/// How long a denial is kept after the token has expired. What is forgotten lives again, so that a node whose clock is
+/// days ahead must not make others forget (docs/decisions/0019).
+const DENIED_FOR: Ttl = Ttl::from_days(7);
 
 /// Ends a session that will have no row: at the latest after [`LONGEST_LIFE`], and with its family, whose row says
 /// whether it still stands. Without a row nobody knows of activity, so it has no inactivity limit.
@@ -26,7 +31,7 @@ pub(crate) fn limit(session: &mut Session, family: Option<&RefreshFamily>) {
 }
 
 /// The claims (RFC 9068 §2.2). `jti` is the locator, `sid` the family's; without a resource the audience is the issuer
-/// (§3: a default resource). `auth_time` says that there is a user.
+/// (§3: a default resource). `auth_time` says that there is a user. `gen` is of our own: see [`Read::standing`].
 pub(crate) fn claims(session: &Session, policy: &Policy<'_>) -> Result<Claims, Fault> {
     let mut claims = Claims::new();
     let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
@@ -44,7 +49,13 @@ pub(crate) fn claims(session: &Session, policy: &Policy<'_>) -> Result<Claims, F
     put("iat", session.issued_at.as_numeric_date().into());
     put("exp", session.expires_at.as_numeric_date().into());
     put("jti", encoding::base64url(session.locator.as_bytes()).into());
-    put("scope", session.scopes.to_text().into());
+    if !session.scopes.is_empty() {
+        put("scope", session.scopes.to_text().into());
+    }
+    put(
+        "gen",
+        generation(policy.client_generation, session.subject.as_ref().map(|user| user.user_id)).into(),
+    );
     if session.subject.is_some() {
         put("auth_time", session.auth_time.as_numeric_date().into());
     }
@@ -64,9 +75,19 @@ pub(crate) fn claims(session: &Session, policy: &Policy<'_>) -> Result<Claims, F
     Ok(claims)
 }
 
+/// `gen`: which client (by its `generation`) and which user of these names it is, as a digest of numbers that are never
+/// used again; 12 characters of base64url.
+pub fn generation(client: u64, user: Option<UserId>) -> String {
+    let user = user.map_or(0, UserId::number);
+    let digest = Sha256::digest([client.to_be_bytes(), user.to_be_bytes()].concat());
+    encoding::base64url(digest.get(..9).unwrap_or_default())
+}
+
+/// Bytes of the longest JWT access token: longer ones are not issued, since they could not be revoked.
+pub(crate) const LONGEST: usize = 32 * 1024;
+
 /// Whether a text may be a JWT access token at all, so that a signature is worth checking.
 pub fn looks_like_one(text: &str) -> bool {
-    const LONGEST: usize = 8 * 1024;
     text.len() <= LONGEST && text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
@@ -77,6 +98,7 @@ pub struct Read {
     session: Session,
     /// `sub` of a user; `None`: a machine's.
     pub user: Option<String>,
+    generation: String,
 }
 
 impl Read {
@@ -96,7 +118,7 @@ impl Read {
             digest: SecretDigest::from_bytes([0; 32]),
             client_id: ClientId::parse(text("client_id")?)?,
             subject: None,
-            scopes: Scopes::parse(text("scope")?, false)?,
+            scopes: Scopes::parse(text("scope").unwrap_or_default(), false)?,
             audience: audience(claims, issuer)?,
             issued_at: date("iat")?,
             expires_at: date("exp")?,
@@ -120,15 +142,16 @@ impl Read {
             Some(sub) => sub,
             None => None,
         };
-        session.is_live(env.now).then_some(Self { session, user })
+        let generation = text("gen")?.to_owned();
+        let lives = session.expires_at.since(session.issued_at);
+        (session.is_live(env.now) && lives <= LONGEST_LIFE).then_some(Self { session, user, generation })
     }
 
     /// Under which key its denial is remembered.
     pub fn denial(&self) -> Remembered {
         let key = RememberedKey::of(&[b"jti", self.session.locator.as_bytes()]);
         let key = key.ordered_by(self.session.locator.minted_at());
-        // The claims are in whole seconds: nothing is forgotten before the token has expired.
-        let expires_at = self.session.expires_at.plus(Ttl::from_secs(1));
+        let expires_at = self.session.expires_at.plus(DENIED_FOR);
         Remembered { purpose: RememberedFor::DeniedToken, key, expires_at }
     }
 
@@ -148,7 +171,8 @@ impl Read {
     }
 
     /// The session that it stands for, once it is known that it still stands. `None` when it was denied, its family
-    /// has ended or gone, or its user is gone or disabled.
+    /// has ended or gone, its user is gone or disabled, or its client or its user is another one than when it was
+    /// issued: no row went with them, so a name that is given anew must not bring their tokens back.
     pub fn standing(mut self, standing: &Standing) -> Option<Session> {
         let family = match (self.family(), &standing.family) {
             (None, _) => true,
@@ -160,11 +184,16 @@ impl Read {
         }
         if self.user.is_some() {
             let user = standing.user.as_ref().filter(|user| user.status == UserStatus::Enabled)?;
+            if self.generation != generation(standing.client_generation, Some(user.id)) {
+                return None;
+            }
             self.session.subject = Some(domain::GrantSubject {
                 user_id: user.id,
                 user_name: user.user_name.clone(),
                 subject_id: user.subject_id.clone(),
             });
+        } else if self.generation != generation(standing.client_generation, None) {
+            return None;
         }
         Some(self.session)
     }
@@ -179,6 +208,8 @@ pub struct Standing {
     pub family: Option<RefreshFamily>,
     /// Its user.
     pub user: Option<User>,
+    /// The `generation` of its client.
+    pub client_generation: u64,
 }
 
 /// How the user of a JWT is to be found, by its `sub` (DECISIONS 2).

@@ -67,6 +67,7 @@ pub fn a_client(id: &str) -> ClientBuilder {
             dpop_nonce_required: false,
             tls_client_certificate_bound_access_tokens: false,
             access_token_format: AccessTokenFormat::Opaque,
+            generation: 0,
             registration: None,
             keys: None,
             auth_signing_algs: BTreeSet::new(),

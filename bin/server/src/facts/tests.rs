@@ -35,6 +35,27 @@ fn a_key_that_does_not_open_is_published_and_fails_its_own_algorithm_only() {
 }
 
 #[test]
+fn a_key_vouches_while_it_is_published_for_what_was_signed_while_it_signed() {
+    let installation = Installation::new();
+    installation.apply(BOTH);
+    let (store, now) = (installation.store("t"), installation.clock.now());
+    let signed_at = |iat: Timestamp| {
+        let mut claims = domain::Claims::new();
+        claims.insert("iat".to_owned(), iat.as_numeric_date().into());
+        facts(&installation).signer(SigningAlg::ES256, now).unwrap().sign("at+jwt", &claims).unwrap()
+    };
+    let (early, late) = (signed_at(now), signed_at(now.plus(Ttl::from_secs(3600))));
+    let kid = store.keys().unwrap().into_iter().find(|key| key.alg == SigningAlg::ES256).unwrap().kid;
+    let (verify_from, retired_at) = (now.plus(Ttl::from_secs(60)), now.plus(Ttl::from_secs(7200)));
+    let superseded = vec![AdminWrite::SupersedeKey { kid, verify_from, retired_at }];
+    assert_eq!(store.change(superseded, Vec::new()).unwrap(), Applied::Committed);
+    let facts = facts(&installation);
+    assert!(facts.verified(&early, retired_at.minus(Ttl::from_millis(1))).is_some());
+    assert!(facts.verified(&early, retired_at).is_none(), "it is not published any more");
+    assert!(facts.verified(&late, now).is_none(), "its successor signed by then");
+}
+
+#[test]
 fn a_new_algorithm_is_listed_when_its_key_signs_and_no_sooner() {
     let installation = Installation::new();
     installation.apply(&BOTH.replace(", 'EdDSA'", ""));

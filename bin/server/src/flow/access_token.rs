@@ -15,7 +15,7 @@ pub fn read(call: &Call, text: &str) -> Option<Read> {
     if !jwt_access::looks_like_one(text) {
         return None;
     }
-    let jws = call.facts.verified(text)?;
+    let jws = call.facts.verified(text, call.now)?;
     // Whichever layout it was issued in: a token is the tenant's (docs/decisions/0035).
     let mut faces = Layout::ALL.into_iter().filter_map(|layout| call.facts.face(layout));
     faces.find_map(|face| Read::new(&jws.header, &jws.claims, &face.issuer, &call.env()))
@@ -33,8 +33,10 @@ pub async fn standing(call: &Call, read: Read) -> Result<Option<(Session, Option
     let key = read.user.as_deref().map(|sub| UserKey::of(sub, &profile));
     let (denial, family) = (read.denial(), read.family().copied());
     let statements = 1 + u32::from(family.is_some()) + u32::from(key.is_some());
+    let client_generation = stored.client.generation;
     let found = call.read(statements, move |store| {
         Ok(Standing {
+            client_generation,
             denied: store.remembered(denial.purpose, &denial.key)?,
             family: family.map(|family| store.family(&family)).transpose()?.flatten(),
             user: match key.flatten() {

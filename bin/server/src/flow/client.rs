@@ -198,7 +198,9 @@ async fn bearer(call: &Call, token: &PresentedToken, named: Option<&ClientId>) -
         Some(session) => client(call, &session.client_id).await?,
         None => None,
     };
-    client_auth::by_bearer(token, named, session.as_ref(), &facts(call, stored.as_deref(), None), &call.env())
+    let audiences = [call.issuer().as_str()];
+    let facts = Facts { audiences: &audiences, ..facts(call, stored.as_deref(), None) };
+    client_auth::by_bearer(token, named, session.as_ref(), &facts, &call.env())
 }
 
 /// A chosen secret: from memory when it was proven a moment ago, else behind a token bucket and the hashing lane.
@@ -212,7 +214,7 @@ async fn chosen(
     let stored = client(call, id).await?;
     let key = ProvenKey {
         tenant: call.facts.tenant.id,
-        revision: call.facts.tenant.revision,
+        hash: stored.as_deref().and_then(|stored| stored.secrets.chosen.clone()),
         client_id: id.clone(),
         source: call.source.lock_unit(),
     };
@@ -237,7 +239,11 @@ async fn chosen(
     spend(call, id, scheme)?;
     call.app.hashing.room(call.facts.tenant.id)?;
     let failures = failures(call, id).await?;
-    slow(call, presented, stored, failures, (key, secret)).await
+    let step = slow(call, presented, stored, failures, (key, secret)).await?;
+    if matches!(step, AuthStep::Authenticated(..)) {
+        give_back(call, id);
+    }
+    Ok(step)
 }
 
 async fn failures(call: &Call, id: &ClientId) -> Result<Option<SourceFailures>, Fault> {
@@ -252,6 +258,15 @@ fn spend(call: &Call, id: &ClientId, scheme: Scheme) -> Result<(), Stop> {
     let key = BucketKey::new(call.facts.tenant.id, &["client", &source, id.as_str()]);
     let one = call.app.buckets.take(key, call.app.clock.steady());
     one.and_then(|()| whole_source(call)).map_err(|wait| Stop::Refused(too_many(wait), scheme))
+}
+
+/// Gives back what [`spend`] took: who knows the secret did not guess (DECISIONS 5.6), however many of its calls came
+/// at once.
+fn give_back(call: &Call, id: &ClientId) {
+    let (source, now) = (call.source.lock_unit().to_string(), call.app.clock.steady());
+    let tenant = call.facts.tenant.id;
+    call.app.buckets.give_back(&BucketKey::new(tenant, &["client", &source, id.as_str()]), now);
+    call.app.source_buckets.give_back(&BucketKey::new(tenant, &["source", &source]), now);
 }
 
 /// Takes from the bucket of a source over all that it may try.

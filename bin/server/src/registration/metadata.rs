@@ -94,6 +94,7 @@ pub fn client(members: &Map<String, Value>, id: ClientId, bounds: Bounds<'_>) ->
             "tls_client_certificate_bound_access_tokens",
         )?,
         access_token_format: existing.map(|client| client.access_token_format).unwrap_or_default(),
+        generation: existing.map_or(0, |client| client.generation),
         attributes: existing.map_or_else(BTreeMap::new, |client| client.attributes.clone()),
         registration: existing.and_then(|client| client.registration.clone()),
     })

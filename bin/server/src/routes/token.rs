@@ -55,6 +55,7 @@ async fn answer(call: &Call) -> Result<domain::Claims, Stop> {
         profile,
         id_token_validity: facts.tenant.settings.id_token_validity,
         id_token_alg: alg,
+        client_generation: client.client().generation,
     };
     let signer = match request.grant {
         GrantRequest::ClientCredentials | GrantRequest::ClientSecretPki => None,

@@ -111,7 +111,8 @@ impl Hand<'_> {
             }
             Change::AddUser(user) => return self.user(*user),
             Change::UpdateClient { client, .. } => AdminWrite::UpdateClient(client),
-            Change::AddClient { client, secret } => {
+            Change::AddClient { mut client, secret } => {
+                client.generation = self.env.generation()?;
                 let secrets = self.secrets(&client, secret)?;
                 AdminWrite::InsertClient(client, secrets)
             }

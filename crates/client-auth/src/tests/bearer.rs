@@ -60,6 +60,15 @@ fn the_token_of_a_machines_session_authenticates_its_client() {
 }
 
 #[test]
+fn one_that_names_the_issuer_among_its_resources_does_too() {
+    let world = World::new();
+    let (token, session) = opened(&world);
+    let audience = vec!["https://api.example".to_owned(), "https://as.example".to_owned()];
+    let session = Session { audience, ..session };
+    authenticated(judge(&world, &token, None, Some(&session), &world.facts(Some(&chosen()))));
+}
+
+#[test]
 fn its_use_counts_as_activity_at_most_once_in_thirty_seconds() {
     let world = World::new();
     let (token, session) = opened(&world);
@@ -82,6 +91,7 @@ fn any_other_bearer_is_refused_in_the_same_words() {
     });
     let users = Session { subject, ..session.clone() };
     let over = Session { expires_at: world.clock.now(), ..session.clone() };
+    let for_another = Session { audience: vec!["https://api.example".to_owned()], ..session.clone() };
     let idle = Session { touched_at: Timestamp::from_secs(0), ..session.clone() };
     let client = chosen();
     let disabled = stored(a_client("spl-api").with(|client| client.enabled = false).no_secret());
@@ -99,6 +109,7 @@ fn any_other_bearer_is_refused_in_the_same_words() {
         (&token, None, Some(&over), Some(&client), "expired_bearer"),
         (&token, None, Some(&idle), Some(&client), "expired_bearer"),
         (&token, None, Some(&users), Some(&client), "users_bearer"),
+        (&token, None, Some(&for_another), Some(&client), "bearer_for_another"),
         (&token, Some("another"), Some(&session), Some(&client), "foreign_bearer"),
         (&token, None, Some(&session), None, "unknown_client"),
         (&token, None, Some(&session), Some(&disabled), "client_disabled"),

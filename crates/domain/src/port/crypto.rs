@@ -24,7 +24,7 @@ pub trait Signer: Send + Sync {
 }
 
 /// A slow, salted hash of something a person chose, in PHC text form.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {

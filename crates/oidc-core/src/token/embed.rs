@@ -81,6 +81,7 @@ impl Endpoint<'_> {
             profile,
             id_token_validity: self.tenant.settings.id_token_validity,
             id_token_alg: client.client().id_token_signed_response_alg,
+            client_generation: client.client().generation,
         };
         let sender = match Sender::new(client.client(), None, None) {
             Ok(sender) => sender,

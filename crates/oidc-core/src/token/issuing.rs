@@ -172,7 +172,13 @@ impl Issuing<'_> {
         if form == AccessTokenFormat::Jwt {
             let signer = self.access_signer.ok_or(Fault::Signing("no key for access tokens"))?;
             let claims = jwt_access::claims(&plan.session, &self.policy)?;
-            plan.access.text = Secret::new(signer.sign(jwt_access::TYP, &claims)?);
+            let text = signer.sign(jwt_access::TYP, &claims)?;
+            if text.len() > jwt_access::LONGEST {
+                return Err(Fault::Signing(
+                    "an access token is too long: it has too many scopes or resources",
+                ));
+            }
+            plan.access.text = Secret::new(text);
         }
         let id_token = match (plan.id_token.take(), self.signer) {
             (None, _) => None,

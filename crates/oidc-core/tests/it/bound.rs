@@ -7,7 +7,7 @@ use domain::{
 use oidc_core::{
     grant::{client_credentials, refresh_token},
     issue::Policy,
-    jwt_access::{Read, Standing},
+    jwt_access::{Read, Standing, generation},
     sender::{self, Presentation, Proven, Sender},
     token::{Issued, Issuing, TokenRequest},
 };
@@ -45,6 +45,7 @@ fn machine(world: &World, client: &AuthenticatedClient, sender: Sender) -> Issue
             profile,
             id_token_validity: settings.id_token_validity,
             id_token_alg: domain::SigningAlg::RS256,
+            client_generation: client.client().generation,
         },
         signer: None,
         access_signer: Some(&world.signer),
@@ -194,9 +195,12 @@ fn type_issuer_dates_and_binding_of_a_jwt_are_not_taken_on_trust() {
     }
     assert!(!reads(&world, &header, &with(&claims, "iss", "https://id.example/idp/other/authn".into())));
     // A binding that does not read is not no binding.
+    // Nobody who has a key of ours may give a life longer than ours.
+    let late = claims["iat"].as_i64().unwrap() + 24 * 3600 + 1;
+    assert!(!reads(&world, &header, &with(&claims, "exp", late.into())));
     assert!(!reads(&world, &header, &with(&claims, "cnf", serde_json::json!({}))));
     assert!(!reads(&world, &header, &with(&claims, "cnf", serde_json::json!({ "jkt": "short" }))));
-    for name in ["jti", "client_id", "scope", "iat", "exp", "aud"] {
+    for name in ["jti", "client_id", "gen", "iat", "exp", "aud"] {
         let mut lacking = claims.clone();
         lacking.remove(name);
         assert!(!reads(&world, &header, &lacking), "{name}");
@@ -218,7 +222,14 @@ fn what_is_denied_or_without_its_family_or_user_stands_no_more() {
     of_user.insert("auth_time".to_owned(), 1_800_000_000.into());
     assert!(read(&of_user).standing(&Standing::default()).is_none());
     let user = bob(&world);
-    assert!(read(&of_user).standing(&Standing { user: Some(user.clone()), ..Standing::default() }).is_some());
+    let standing = || Standing { user: Some(user.clone()), ..Standing::default() };
+    assert!(read(&of_user).standing(&standing()).is_none(), "it was a machine's");
+    of_user.insert("gen".to_owned(), generation(0, Some(user.id)).into());
+    assert!(read(&of_user).standing(&standing()).is_some());
+    // The client or the user has gone, and another one has its name.
+    assert!(read(&of_user).standing(&Standing { client_generation: 1, ..standing() }).is_none());
+    let namesake = domain::User { id: domain::UserId::new(user.id.number() + 1), ..user.clone() };
+    assert!(read(&of_user).standing(&Standing { user: Some(namesake), ..Standing::default() }).is_none());
     let disabled = domain::User { status: domain::UserStatus::Disabled, ..user };
     assert!(read(&of_user).standing(&Standing { user: Some(disabled), ..Standing::default() }).is_none());
 }

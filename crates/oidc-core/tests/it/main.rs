@@ -147,6 +147,7 @@ impl World {
             profile,
             id_token_validity: Ttl::from_secs(3600),
             id_token_alg: SigningAlg::RS256,
+            client_generation: client.client().generation,
         };
         let origin = origin();
         let issuing = Issuing {

@@ -51,6 +51,7 @@ pub(crate) fn issuing<'a>(call: &'a Call, client: &AuthenticatedClient) -> Issui
         profile: call.profile(),
         id_token_validity: call.facts.settings.id_token_validity,
         id_token_alg: client.client().id_token_signed_response_alg,
+        client_generation: client.client().generation,
     };
     let (signer, origin) = (Some(&call.world.signer as _), &call.world.origin);
     Issuing {

@@ -39,6 +39,7 @@ pub async fn register(call: &Call) -> Result<Reply, Stop> {
         let mut writes = quota::writes(call, &registrar).await?;
         let token = token_text::mint(TokenKind::Registration, &call.env())?;
         client.registration = Some(registered(&token, call.now));
+        client.generation = call.env().generation()?;
         let (secret, secrets) = secrets(call, &client)?;
         call.client(client.client_id.as_str());
         writes.push(AdminWrite::InsertClient(Box::new(client.clone()), secrets));

@@ -92,6 +92,7 @@ fn client(
         dpop_nonce_required: doc.dpop_nonce_required,
         tls_client_certificate_bound_access_tokens: doc.tls_client_certificate_bound_access_tokens,
         access_token_format: doc.access_token_format.unwrap_or_default(),
+        generation: stored.map_or(0, |stored| stored.client.generation),
         // Who registered it keeps its token, whatever the file says.
         registration: stored.and_then(|stored| stored.client.registration.clone()),
         keys: keys::check(doc, scene, place, problems),

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    BOB, ISSUER, MACHINE, Rig, TENANT, access, ask, bound, introspected, key::Key, userinfo, userinfo_with,
+    BOB, ISSUER, MACHINE, Rig, TENANT, access, ask, bound, countersign, introspected, key::Key, userinfo,
+    userinfo_with,
 };
 use crate::support::{Ask as _, Said, http, jwt_part, wait_for};
 
@@ -177,7 +178,7 @@ fn a_token_of_another_tenant_is_none() {
     let rig = Rig::start();
     let other = TENANT.replace("name = \"acme\"", "name = \"other\"");
     std::fs::write(rig.dir.path().join("other.toml"), other).unwrap();
-    crate::support::serve::countersign(
+    countersign(
         rig.dir.path(),
         &["tenant", "apply", "other.toml", "--config", "c.toml"],
     );
@@ -267,8 +268,50 @@ fn they_expire_and_so_does_their_denial() {
     assert!(!active(&one) && active(&two));
     server.later(1);
     assert!(!active(&two), "exp has no leeway");
-    server.later(2);
+    server.later(7 * 24 * 3600);
     assert!(wait_for(std::time::Duration::from_secs(10), || (removed() > before).then_some(())).is_some());
+}
+
+const SOON: std::time::Duration = std::time::Duration::from_secs(10);
+
+fn until(done: &dyn Fn() -> bool) {
+    assert!(wait_for(SOON, || done().then_some(())).is_some());
+}
+
+fn granted(ask: impl Fn() -> Said) -> Value {
+    wait_for(SOON, || Some(ask()).filter(|said| said.status == 200)).unwrap().json()
+}
+
+/// Clients and users go without a trace, and their names are free again.
+#[test]
+fn those_of_a_client_or_user_that_is_gone_do_not_come_back_with_the_name() {
+    let tenant = TENANT.replace("profile = \"openid\"", "profile = \"hid\"");
+    let rig = Rig::start_with(&tenant);
+    let (machine, users) = (ask(&rig.node, "jwt", MACHINE).json_ok(), ask(&rig.node, "jwt", BOB).json_ok());
+    let active = |answer: &Value| introspected(&rig.node, access(answer))["active"].as_bool().unwrap();
+    assert!(active(&machine) && active(&users));
+    let without = |marks: [&str; 2]| {
+        let kept = |part: &&str| !marks.iter().any(|mark| part.contains(mark));
+        tenant.split("\n\n[[").filter(kept).collect::<Vec<_>>().join("\n\n[[")
+    };
+    let prune = |text: &str| {
+        std::fs::write(rig.dir.path().join("acme.toml"), text).unwrap();
+        countersign(rig.dir.path(), &["tenant", "apply", "--prune", "acme.toml", "--config", "c.toml"]);
+    };
+    prune(&without(["user_name = \"bob\"", "users.authenticators"]));
+    until(&|| !active(&users));
+    assert!(active(&machine));
+    rig.apply(&tenant);
+    let anew = granted(|| ask(&rig.node, "jwt", BOB).said());
+    assert!(active(&anew), "another of that name has tokens of his own");
+    assert_eq!(userinfo(&rig.node, "Bearer", access(&users), None).status, 401);
+    assert!(!active(&users));
+
+    prune(&without(["client_id = \"jwt\"", "client_id = \"jwt\""]));
+    until(&|| !active(&machine));
+    rig.apply(&tenant);
+    let anew = granted(|| ask(&rig.node, "jwt", MACHINE).said());
+    assert!(active(&anew) && !active(&machine));
 }
 
 #[test]
