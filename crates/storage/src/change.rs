@@ -94,14 +94,21 @@ fn change_authenticator(link: &mut Link, tenant: TenantId, write: &AdminWrite) -
     }
 }
 
-/// A subject id is never equal to a client id (DECISIONS 2): who introspects could not tell user from machine.
+/// What stands for a user in tokens is never equal to a client id (DECISIONS 2, RFC 9068 §5): nobody could tell user
+/// from machine. That is the opaque id, and where tokens have names, the name. The tenant's row is locked, so what is read
+/// here stays.
 fn insert_client(link: &mut Link, tenant: TenantId, client: &Client, secrets: &ClientSecrets) -> Result<()> {
-    if users::is_subject(link, tenant, client.client_id.as_str())? {
+    let id = client.client_id.as_str();
+    if users::is_subject(link, tenant, id)?
+        || tenants::names_users(link, tenant)? && users::named(link, tenant, id)?.is_some()
+    {
         return Err(Failure::Conflict);
     }
     clients::insert(link, tenant, client, secrets)
 }
 
 fn refuse_client_id(link: &mut Link, tenant: TenantId, user: &User) -> Result<()> {
-    if clients::is_taken(link, tenant, user.subject_id.as_str())? { Err(Failure::Conflict) } else { Ok(()) }
+    let taken = clients::is_taken(link, tenant, user.subject_id.as_str())?
+        || tenants::names_users(link, tenant)? && clients::is_taken(link, tenant, &user.user_name)?;
+    if taken { Err(Failure::Conflict) } else { Ok(()) }
 }

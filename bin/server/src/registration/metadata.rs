@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     Registrar, bad, certificate,
     members::{Members, malformed},
-    vendor,
+    vendor, within,
 };
 use crate::{facts::TenantFacts, fetch::target, tenant_file};
 
@@ -39,7 +39,14 @@ const REDIRECT: Refusal = Refusal::new(
 /// # Errors
 /// A [`Refusal`]: `invalid_redirect_uri`, `invalid_client_metadata`, `unapproved_software_statement`.
 pub fn client(members: &Map<String, Value>, id: ClientId, bounds: Bounds<'_>) -> Result<Client, Refusal> {
-    let members = Members(members);
+    let client = described(Members(members), id, bounds)?;
+    if let (Registrar::Itself, Some(existing)) = (bounds.registrar, bounds.existing) {
+        within::check(existing, &client)?;
+    }
+    Ok(client)
+}
+
+fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<Client, Refusal> {
     if members.has("software_statement") {
         return Err(Refusal::new(
             OAuthErrorCode::UnapprovedSoftwareStatement,

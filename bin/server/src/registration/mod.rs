@@ -5,6 +5,7 @@ mod certificate;
 mod members;
 mod metadata;
 mod vendor;
+mod within;
 
 pub use answer::answer;
 pub use metadata::{Bounds, client};

@@ -1,7 +1,7 @@
 //! Tenants, and the numbers that name them.
 
 use diesel::prelude::*;
-use domain::{Tenant, TenantId, TenantName, TenantSettings, UserId};
+use domain::{Tenant, TenantId, TenantName, TenantSettings, UserId, WireProfile, profile::SubjectForm};
 
 use super::{from_json, to_json};
 use crate::failure::{Failure, Result, on, require, sound};
@@ -147,6 +147,18 @@ pub(crate) fn put_settings(link: &mut Link, tenant: TenantId, settings: &TenantS
         .execute(link.write())
         .map_err(on(TABLE, "update"))?;
     require(rows)
+}
+
+/// Whether users stand in tokens by their names.
+pub(crate) fn names_users(link: &mut Link, tenant: TenantId) -> Result<bool> {
+    let settings: String = scoped(tenant)
+        .select(tenants::settings)
+        .get_result(link.read())
+        .optional()
+        .map_err(on(TABLE, "select"))?
+        .ok_or(Failure::Conflict)?;
+    let settings: TenantSettings = from_json(&settings, "tenants.settings")?;
+    Ok(WireProfile::effective(settings.profile, None).subject == SubjectForm::UserName)
 }
 
 /// The first of `count` ids that nobody else is given.

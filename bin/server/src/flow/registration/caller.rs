@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use domain::{
-    Client, OAuthErrorCode, Permission, PresentedToken, Refusal, Secret, SecretDigest, TokenKind, encoding,
+    Client, Fault, OAuthErrorCode, Permission, PresentedToken, Refusal, Scopes, Secret, SecretDigest,
+    TokenKind, encoding,
     port::{SessionLookup as _, StoredClient},
     role::permissions_of,
     token_text,
 };
+
+use oidc_core::sender;
 
 use super::stored;
 use crate::{extract::Call, flow::client, registration::Registrar, respond::Stop};
@@ -25,7 +28,7 @@ const NO_CLIENT: Refusal =
 const BEYOND: Refusal = Refusal::new(
     OAuthErrorCode::AccessDenied,
     "client_has_more",
-    "The client has permissions that its administrator has not",
+    "The client has scopes or permissions that its administrator has not",
 );
 
 const FORBIDDEN: Refusal = Refusal::new(
@@ -54,7 +57,7 @@ pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient
         let (registrar, administrator) = administrator(call, &token).await?;
         let kept = stored(call, id).await?.ok_or(NO_CLIENT)?;
         call.client(kept.client.client_id.as_str());
-        if !covers(&administrator.client, &kept.client) {
+        if !covers(&registrar, &administrator.client, &kept.client) {
             return Err(BEYOND.into());
         }
         return Ok((registrar, kept, None));
@@ -79,7 +82,8 @@ fn bearer(call: &Call) -> Result<Secret, Refusal> {
     token.map(|(_, token)| Secret::new(token.trim().to_owned())).ok_or(INVALID)
 }
 
-/// A live, unbound session of a client with the permission, without a user in it (DECISIONS 5.4).
+/// A live, unbound session of a client with the permission, without a user in it (DECISIONS 5.4), and for no other
+/// resource than this server (RFC 8707 §2).
 async fn administrator(call: &Call, token: &PresentedToken) -> Result<(Registrar, Arc<StoredClient>), Stop> {
     let locator = token.locator;
     let session = call.read(1, move |store| store.session(&locator)).await?;
@@ -88,6 +92,7 @@ async fn administrator(call: &Call, token: &PresentedToken) -> Result<(Registrar
             && session.is_live(call.now)
             && session.subject.is_none()
             && session.confirmation.is_none()
+            && sender::is_for_issuer(session, call.issuer())
     });
     let session = session.ok_or(INVALID)?;
     let known = client::client(call, &session.client_id).await?.filter(|known| known.client.enabled);
@@ -100,12 +105,18 @@ async fn administrator(call: &Call, token: &PresentedToken) -> Result<(Registrar
     if !client.may(Permission::REGISTER_CLIENTS) {
         return Err(FORBIDDEN.into());
     }
-    Ok((Registrar::Administrator(client.scopes.clone()), known))
+    // A token that was narrowed gives no more than it has.
+    let scopes = session.scopes.iter().filter(|scope| client.scopes.contains(scope));
+    let scopes = Scopes::try_from(scopes.map(str::to_owned).collect::<Vec<_>>());
+    let scopes = scopes.or(Err(Fault::Invariant("fewer scopes are scopes")))?;
+    Ok((Registrar::Administrator(scopes), known))
 }
 
 /// Whether an administrator may do whatever a client may: who changes a client's keys can act as it.
-fn covers(administrator: &Client, client: &Client) -> bool {
+fn covers(registrar: &Registrar, administrator: &Client, client: &Client) -> bool {
+    let Registrar::Administrator(scopes) = registrar else { return false };
+    let scopes = client.scopes.iter().all(|scope| scopes.contains(scope));
     let own = client.permissions.iter().map(Permission::as_str);
     let by_roles = client.roles.iter().flat_map(|role| permissions_of(role).iter().copied());
-    own.chain(by_roles).all(|permission| administrator.may(permission))
+    scopes && own.chain(by_roles).all(|permission| administrator.may(permission))
 }

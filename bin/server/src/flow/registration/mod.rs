@@ -5,12 +5,13 @@ mod quota;
 
 use domain::{
     AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecrets,
-    Env, Fault, Minted, OAuthErrorCode, Refusal, Registration, Secret, Timestamp, TokenKind, encoding,
-    machine_secret,
-    port::{ClientLookup as _, KeyedDigest as _, StoredClient},
+    Env, Fault, Minted, OAuthErrorCode, Refusal, Registration, Secret, SubjectId, Timestamp, TokenKind,
+    encoding, machine_secret,
+    port::{ClientLookup as _, KeyedDigest as _, StoredClient, UserLookup as _},
     token_text,
 };
 use serde_json::{Map, Value};
+use storage::TenantStore;
 
 use super::ROUNDS;
 use crate::{
@@ -31,7 +32,7 @@ const DUPLICATE: Refusal =
 pub async fn register(call: &Call) -> Result<Reply, Stop> {
     let registrar = caller::registrar(call).await?;
     let members = members(call)?;
-    let chosen = chosen_id(call, &members)?;
+    let chosen = chosen_id(call, &registrar, &members)?;
     for _ in 0..ROUNDS {
         let id = chosen.clone().map_or_else(|| generated_id(call), Ok)?;
         let bounds = Bounds { facts: &call.facts, registrar: &registrar, existing: None };
@@ -48,11 +49,19 @@ pub async fn register(call: &Call) -> Result<Reply, Stop> {
             return Ok(Reply::Registered { answer, hid: call.facts.profile.hid_members });
         }
         let id = client.client_id;
-        if chosen.is_some() && call.read(1, move |store| store.client(&id)).await?.is_some() {
+        if chosen.is_some() && call.read(3, move |store| is_taken(store, &id)).await? {
             return Err(DUPLICATE.into());
         }
     }
     Err(Fault::Contended(ROUNDS).into())
+}
+
+/// Whether a client has that id, or a user that name or opaque id: tokens would not tell one from the other.
+fn is_taken(store: &mut TenantStore, id: &ClientId) -> Result<bool, Fault> {
+    let subject = SubjectId::parse(id.as_str());
+    Ok(store.client(id)?.is_some()
+        || store.user_by_name(id.as_str())?.is_some()
+        || subject.map(|subject| store.user_by_subject(&subject)).transpose()?.flatten().is_some())
 }
 
 /// Reads a registration (RFC 7592 §2.1). The secret was shown once; the registration access token is the one that came.
@@ -123,13 +132,31 @@ fn members(call: &Call) -> Result<Map<String, Value>, Stop> {
 
 /// In `hid` a caller may choose the id (CONTRACT 4.16); it stands in a path, so it is of unreserved characters
 /// (RFC 3986 §2.3).
-fn chosen_id(call: &Call, members: &Map<String, Value>) -> Result<Option<ClientId>, Stop> {
+fn chosen_id(
+    call: &Call,
+    registrar: &Registrar,
+    members: &Map<String, Value>,
+) -> Result<Option<ClientId>, Stop> {
     let Some(value) = members.get("client_id").filter(|_| call.facts.profile.hid_members) else {
         return Ok(None);
     };
-    let plain = |text: &&str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+    if *registrar == Registrar::Anyone {
+        // Who is nobody yet is not to be taken for someone (RFC 9700 §4.15).
+        return Err(registration::bad(
+            "client_id_not_granted",
+            "client_id is for an administrator to choose",
+        )
+        .into());
+    }
+    // A path's segments of dots alone go elsewhere (RFC 3986 §5.2.4).
+    let plain = |text: &&str| {
+        *text != "."
+            && *text != ".."
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+    };
     let id = value.as_str().filter(plain).and_then(ClientId::parse);
-    let problem = registration::bad("client_id", "client_id must be 1 to 255 of A-Z a-z 0-9 - . _ ~");
+    let problem =
+        registration::bad("client_id", "client_id must be 1 to 255 of A-Z a-z 0-9 - . _ ~, and not . or ..");
     id.map(Some).ok_or_else(|| problem.into())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{SubjectId, UserStatus};
+use domain::{SubjectId, UserStatus, WireProfile, profile::SubjectForm};
 use toml::Spanned;
 
 use super::{DesiredClient, DesiredUser, Scene, authenticators};
@@ -73,6 +73,8 @@ struct Taken {
     external_ids: BTreeMap<String, String>,
     subject_ids: BTreeMap<String, String>,
     client_ids: BTreeSet<String>,
+    /// Whether users stand in tokens by their names.
+    by_name: bool,
 }
 
 impl Taken {
@@ -91,11 +93,14 @@ impl Taken {
         let clients = clients.iter().map(|desired| desired.client.client_id.as_str().to_owned());
         let stored_clients = stored.clients.keys().map(|id| id.as_str().to_owned());
         let client_ids = clients.chain(stored_clients).collect();
-        Self { names: BTreeSet::new(), external_ids, subject_ids, client_ids }
+        let by_name = WireProfile::effective(scene.settings.profile, None).subject == SubjectForm::UserName;
+        Self { names: BTreeSet::new(), external_ids, subject_ids, client_ids, by_name }
     }
 
     fn check(&mut self, doc: &UserDoc, place: &Place, problems: &mut Problems<'_>) {
         problems.check(self.names.insert(doc.user_name.clone()), place, "user_name", "is named twice");
+        let clear = !self.by_name || !self.client_ids.contains(&doc.user_name);
+        problems.check(clear, place, "user_name", "must not be a client_id: tokens name both alike in hid");
         if let Some(id) = &doc.external_id {
             problems.check(super::is_name(id), place, "external_id", "must have 1 to 255 bytes");
             if let Some(owner) = self.external_ids.insert(id.clone(), doc.user_name.clone()) {

@@ -212,3 +212,91 @@ fn an_administrator_does_not_take_over_a_client_that_may_do_more() {
     );
     assert!(kept.unwrap().unwrap().client.may(domain::Permission::INTROSPECT));
 }
+
+/// What was given for users to delegate, or to a key, is not for the client to loosen.
+#[test]
+fn a_client_makes_itself_no_stronger_and_no_weaker() {
+    let world = World::start();
+    let key = crate::bound::key::Key::es256();
+    let strong = json!({
+        "grant_types": ["authorization_code"], "redirect_uris": ["https://app.example/cb"], "scope": "api",
+        "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key.jwk] },
+        "dpop_bound_access_tokens": true,
+    });
+    let said = world.register("std", &world.admin("std"), &strong);
+    assert_eq!(said.status, 201, "{}", said.text);
+    let client = said.json();
+    let with = |more: Value| {
+        let mut members = strong.clone();
+        for (name, value) in more.as_object().unwrap() {
+            members[name] = value.clone();
+        }
+        members
+    };
+    for (more, why) in [
+        (json!({ "grant_types": ["client_credentials"], "response_types": [] }), "a grant"),
+        (json!({ "grant_types": ["authorization_code", "client_credentials"] }), "a grant"),
+        (json!({ "token_endpoint_auth_method": null, "jwks": null }), "weaker"),
+        (json!({ "token_endpoint_auth_method": "client_secret_jwt" }), "weaker"),
+        (json!({ "token_endpoint_auth_method": "none" }), "weaker"),
+        (json!({ "dpop_bound_access_tokens": false }), "bound"),
+        (json!({ "dpop_bound_access_tokens": null }), "bound"),
+    ] {
+        let said = update(&client, with(more.clone()));
+        assert_eq!(said.error(), (400, "invalid_client_metadata".into()), "{more}");
+        assert!(text(&said.json(), "error_description").contains(why), "{more}: {}", said.text);
+    }
+    let said = update(&client, with(json!({ "grant_types": ["authorization_code", "refresh_token"] })));
+    assert_eq!(said.status, 200, "{}", said.text);
+}
+
+#[test]
+fn an_administrator_does_not_take_over_a_client_that_has_more_scopes() {
+    let world = World::start();
+    let client = world.machine();
+    let narrow = world.narrowed("std", &[("scope", "openid")]);
+    let mut members = machine();
+    members["client_id"] = client["client_id"].clone();
+    members["scope"] = json!("openid");
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let request = http().request(method, text(&client, "registration_client_uri"));
+        let said = request.bearer_auth(&narrow).json(&members).said();
+        assert_eq!(said.error(), (403, "access_denied".into()), "{}", said.text);
+    }
+    assert!(world.works(&client));
+    // Nor does a token that was narrowed give what it has not.
+    assert_eq!(world.register("std", &narrow, &machine()).error().0, 400);
+}
+
+#[test]
+fn a_token_for_another_resource_registers_nobody() {
+    let world = World::start();
+    let elsewhere = world.narrowed("std", &[("resource", "https://api.example")]);
+    let said = world.register("std", &elsewhere, &machine());
+    assert_eq!(said.error(), (401, "invalid_token".into()));
+}
+
+/// In `hid` users and machines share the names that stand in tokens.
+#[test]
+fn nobody_registers_under_the_name_of_a_user() {
+    let world = World::start();
+    let (admin, open) = (world.admin("bank"), world.admin("open"));
+    let named = |id: &str| json!({ "client_id": id, "redirect_uris": ["https://app.example/cb"] });
+    let said = world.register("bank", &admin, &named("alice"));
+    assert_eq!(
+        (said.status, &said.json()["error_description"]),
+        (409, &json!("There is a client of that id")),
+        "{}",
+        said.text
+    );
+    for id in [".", ".."] {
+        assert_eq!(world.register("bank", &admin, &named(id)).status, 400, "{id}");
+    }
+    assert_eq!(world.register("bank", &admin, &named("alice2")).status, 200);
+    drop(open);
+    let said = http().post(world.url("open")).json(&named("carol")).said();
+    assert_eq!(said.status, 400, "{}", said.text);
+    let said =
+        http().post(world.url("open")).json(&json!({ "redirect_uris": ["https://app.example/cb"] })).said();
+    assert_eq!(said.status, 200, "{}", said.text);
+}

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::support::{Ask as _, Said, http, in_process::Server};
 
-const TENANTS: [&str; 3] = [
+const TENANTS: [&str; 4] = [
     "name = 'std'\nprofile = 'openid'\n[settings]\nsigning_algs = ['ES256']\nopen_registrations_per_day = 4\n\
-     open_registrations_per_source = 3\n\
+     open_registrations_per_source = 3\nresources = { 'https://api.example' = 'opaque' }\n\
      [[clients]]\nclient_id = 'admin'\nclient_secret = 'Quite-long-Word-71'\ngrant_types = ['client_credentials']\n\
      scopes = ['openid', 'api']\npermissions = ['register_clients']\n\
      [[clients]]\nclient_id = 'plain'\nclient_secret = 'Quite-long-Word-71'\ngrant_types = ['client_credentials']\n",
@@ -17,7 +17,10 @@ const TENANTS: [&str; 3] = [
      permissions = ['register_clients']\n",
     "name = 'bank'\nprofile = 'hid'\n[settings]\nsigning_algs = ['ES256']\n\
      [[clients]]\nclient_id = 'admin'\nclient_secret = 'Quite-long-Word-71'\nroles = ['RL_ORGADMIN']\n\
-     scopes = ['openid', 'profile']\n",
+     scopes = ['openid', 'profile']\n\
+     [[users]]\nuser_name = 'alice'\n",
+    "name = 'open'\nprofile = 'hid'\n[settings]\nsigning_algs = ['ES256']\nopen_registrations_per_day = 4\n\
+     [[clients]]\nclient_id = 'admin'\nclient_secret = 'Quite-long-Word-71'\nroles = ['RL_ORGADMIN']\n",
 ];
 
 struct World {
@@ -37,6 +40,14 @@ impl World {
         let form = [("grant_type", "client_credentials")];
         let request =
             http().post(self.server.tenant(tenant, "token")).basic_auth(client, Some("Quite-long-Word-71"));
+        request.form(&form).json_ok()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// The administrator's token, with less in it.
+    fn narrowed(&self, tenant: &str, more: &[(&str, &str)]) -> String {
+        let form: Vec<_> = [("grant_type", "client_credentials")].iter().chain(more).copied().collect();
+        let request =
+            http().post(self.server.tenant(tenant, "token")).basic_auth("admin", Some("Quite-long-Word-71"));
         request.form(&form).json_ok()["access_token"].as_str().unwrap().to_owned()
     }
 
