@@ -36,6 +36,66 @@ fn the_seeds_first_script_runs_unchanged_but_for_its_host() {
     assert_eq!(answer["token_type"], "Bearer");
 }
 
+/// Its second example: the keystore's password, host and `--cacert` are what differs.
+const SECOND: &str = r#"SD="SECURITYDOMAIN"
+ISSUER_URL="https://auth.buypass.no/auth/realms/${SD}";
+# Note: Parameter to trigger MTLS inly when requested
+TOKEN_URL="${ISSUER_URL}/protocol/openid-connect/token?_tlsclientauth=1";
+CLIENT_ID="oidc-client";
+
+# Assuming private key and certificate is available in the keystore named:
+# ${CLIENT_ID}-keystore.p12
+
+# Export the certificate
+openssl pkcs12 -in ${CLIENT_ID}-keystore.p12 -nokeys -out ${CLIENT_ID}-cert.pem
+# Export the private key (unencrypted)
+openssl pkcs12 -in ${CLIENT_ID}-keystore.p12 -nodes -nocerts -out ${CLIENT_ID}-key.pem
+
+# Post client authorization request using curl
+curl -v -i -w "\n" \
+--cert ${CLIENT_ID}-cert.pem \
+--key ${CLIENT_ID}-key.pem \
+-H "Content-Type: application/x-www-form-urlencoded" \
+-X POST "${TOKEN_URL}" \
+-d "grant_type=client_credentials"\
+"&client_id=${CLIENT_ID}"
+"#;
+
+#[test]
+fn the_seeds_second_script_runs_unchanged_but_for_its_host() {
+    let demo = Demo::start();
+    let dir = tempfile::tempdir().unwrap();
+    let run = |script: &str| {
+        let out = Command::new("bash").args(["-c", script]).current_dir(dir.path()).output().unwrap();
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    let pki = demo.data.path().join("pki");
+    let (cert, key) = (pki.join("oidc-client.pem"), pki.join("oidc-client.key"));
+    run(&format!(
+        "openssl pkcs12 -export -in {} -inkey {} -out oidc-client-keystore.p12 -passout pass:mysecret",
+        cert.display(),
+        key.display()
+    ));
+    let script = SECOND
+        .replace("https://auth.buypass.no", &demo.tls)
+        .replace("openssl pkcs12 ", "openssl pkcs12 -passin pass:mysecret ")
+        .replace("curl -v", &format!("curl --cacert {} -v", pki.join("ca.pem").display()));
+    let granted = |said: &str| -> Value {
+        let (head, body) = said.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{said}"));
+        assert!(head.contains(" 200"), "{said}");
+        serde_json::from_str(body).unwrap()
+    };
+    assert!(granted(&run(&script))["access_token"].as_str().unwrap().starts_with("cat_"));
+    // The line that the demo prints, as it stands.
+    let line = demo.printed.iter().find(|line| line.contains("-d client_id=oidc-client")).unwrap();
+    let said = run(line);
+    assert!(said.contains("access_token"), "{said}");
+    // And without the certificate nobody is taken for the client.
+    let said =
+        run(&script.replace("--cert ${CLIENT_ID}-cert.pem", "").replace("--key ${CLIENT_ID}-key.pem", ""));
+    assert!(said.contains(" 401") && said.contains("invalid_client"), "{said}");
+}
+
 const BOTH: &str = "name = 'both'\nprofile = 'openid'\n[settings]\nrealms_layout = true\n\
     signing_algs = ['ES256']\ncors_origins = ['https://app.example']\n\
     [[policies]]\ncode = 'AT_SYSLOG'\n[policies.passwordPolicy]\nnotBlackListed = false\nminDiffChars = 1\n\

@@ -82,6 +82,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     let addresses = [bound.public_address, bound.management_address];
     let by_certificate = client1_may(&setup, AuthMethod::TlsClientAuth)?;
     let by_key = client1_may(&setup, AuthMethod::PrivateKeyJwt)?;
+    let in_realm = may(&setup, ("SECURITYDOMAIN", "oidc-client"), AuthMethod::TlsClientAuth)?;
     let url = public_url.clone();
     let started = move || {
         for address in addresses {
@@ -93,8 +94,12 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
                 output::line(&format!("no TLS: {TLS_LISTEN} is taken; --tls-listen names another address"));
             }
         }
-        let by_key = by_key.then(|| by_key_line(&url, &pki));
-        welcome(&url, tls.filter(|_| by_certificate), &pki, by_key);
+        let mut more: Vec<String> = by_key.then(|| by_key_line(&url, &pki)).into_iter().collect();
+        more.extend(
+            tls.filter(|_| by_certificate).into_iter().flat_map(|tls| by_certificate_lines(tls, &pki)),
+        );
+        more.extend(tls.filter(|_| in_realm).map(|tls| in_realm_line(tls, &pki)));
+        welcome(&url, &more);
     };
     actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
     Ok(())
@@ -117,7 +122,11 @@ fn tls(listen: String, dir: &Path) -> TlsSection {
 
 /// Whether `client1` may prove itself by `method`: not where the tenant is older than the demo's certificates.
 fn client1_may(setup: &Setup, method: AuthMethod) -> Result<bool, CliError> {
-    let named = TenantName::parse("ONLINEBANK").zip(ClientId::parse("client1"));
+    may(setup, ("ONLINEBANK", "client1"), method)
+}
+
+fn may(setup: &Setup, (tenant, client): (&str, &str), method: AuthMethod) -> Result<bool, CliError> {
+    let named = TenantName::parse(tenant).zip(ClientId::parse(client));
     let Some((tenant, client)) = named else { return Ok(false) };
     let Some(tenant) = setup.database.system().tenant_named(&tenant)? else { return Ok(false) };
     let stored = setup.database.tenant(tenant.id).client(&client)?;
@@ -147,7 +156,11 @@ fn prepare(data_dir: &Path, config: &Config, pki: &Pki) -> Result<Setup, CliErro
         let known =
             TenantName::parse(name).map(|name| setup.database.system().tenant_named(&name)).transpose()?;
         if known.flatten().is_none() {
-            let text = if name == "ONLINEBANK" { with_certificates(text, pki)? } else { text.to_owned() };
+            let text = match name {
+                "ONLINEBANK" => with_certificates(text, pki)?,
+                "SECURITYDOMAIN" => with_certificate(text, pki)?,
+                _ => text.to_owned(),
+            };
             tenant_file::apply(&setup, &text, ApplyOptions { dry_run: false, prune: false })?;
         }
     }
@@ -158,17 +171,46 @@ fn prepare(data_dir: &Path, config: &Config, pki: &Pki) -> Result<Setup, CliErro
     Ok(setup)
 }
 
-/// The tenant file of ONLINEBANK with what only a running demo has: its authority, and `client1`'s certificates.
-fn with_certificates(text: &str, pki: &Pki) -> Result<String, CliError> {
-    let broken = || CliError::Other("the demo's tenant file is broken".to_owned());
+/// The tenant file of SECURITYDOMAIN with the demo's authority, and `oidc-client`'s certificate where there is one: a
+/// directory of an earlier version has none.
+fn with_certificate(text: &str, pki: &Pki) -> Result<String, CliError> {
     let mut file: toml::Table = toml::from_str(text).map_err(|_error| broken())?;
+    if pki.file("oidc-client.pem").exists() {
+        trusting(&mut file, pki)?;
+        let client = client_named(&mut file, "oidc-client")?;
+        methods_of(client)?.push(AuthMethod::TlsClientAuth.as_str().into());
+        client.insert("tls_client_auth_subject_dn".to_owned(), pki::OIDC_CLIENT_DN.into());
+    }
+    toml::to_string(&file).map_err(|_error| broken())
+}
+
+fn broken() -> CliError {
+    CliError::Other("the demo's tenant file is broken".to_owned())
+}
+
+fn trusting(file: &mut toml::Table, pki: &Pki) -> Result<(), CliError> {
     let settings = file.get_mut("settings").and_then(toml::Value::as_table_mut).ok_or_else(broken)?;
     settings.insert("mtls_truststore".to_owned(), pki.text("ca.pem")?.into());
+    Ok(())
+}
+
+fn client_named<'a>(file: &'a mut toml::Table, name: &str) -> Result<&'a mut toml::Table, CliError> {
     let mut clients = file.get_mut("clients").and_then(toml::Value::as_array_mut).into_iter().flatten();
-    let client1 =
-        |client: &&mut toml::Value| client.get("client_id").and_then(toml::Value::as_str) == Some("client1");
-    let client = clients.find(client1).and_then(toml::Value::as_table_mut).ok_or_else(broken)?;
-    let methods = client.get_mut("auth_methods").and_then(toml::Value::as_array_mut).ok_or_else(broken)?;
+    let this =
+        |client: &&mut toml::Value| client.get("client_id").and_then(toml::Value::as_str) == Some(name);
+    clients.find(this).and_then(toml::Value::as_table_mut).ok_or_else(broken)
+}
+
+fn methods_of(client: &mut toml::Table) -> Result<&mut Vec<toml::Value>, CliError> {
+    client.get_mut("auth_methods").and_then(toml::Value::as_array_mut).ok_or_else(broken)
+}
+
+/// The tenant file of ONLINEBANK with what only a running demo has: its authority, and `client1`'s certificates.
+fn with_certificates(text: &str, pki: &Pki) -> Result<String, CliError> {
+    let mut file: toml::Table = toml::from_str(text).map_err(|_error| broken())?;
+    trusting(&mut file, pki)?;
+    let client = client_named(&mut file, "client1")?;
+    let methods = methods_of(client)?;
     for method in [
         AuthMethod::TlsClientAuth,
         AuthMethod::SelfSignedTlsClientAuth,
@@ -214,7 +256,7 @@ fn configuration(key: &Path, config: &Config) -> String {
     )
 }
 
-fn welcome(url: &str, tls: Option<SocketAddr>, pki: &Pki, by_key: Option<String>) {
+fn welcome(url: &str, more: &[String]) {
     let bank = format!("{url}/idp/ONLINEBANK/authn");
     let lines = [
         String::new(),
@@ -233,16 +275,8 @@ fn welcome(url: &str, tls: Option<SocketAddr>, pki: &Pki, by_key: Option<String>
             "  curl -u spl-api:password01 -d 'grant_type=password&username=alice&password=secret&scope=openid profile' {bank}/token"
         ),
     ];
-    for line in &lines {
+    for line in lines.iter().chain(more) {
         output::line(line);
-    }
-    if let Some(line) = by_key {
-        output::line(&line);
-    }
-    if let Some(address) = tls {
-        for line in by_certificate_lines(address, pki) {
-            output::line(&line);
-        }
     }
     output::line(&format!("  curl {bank}/.well-known/openid-configuration"));
 }
@@ -281,6 +315,17 @@ fn by_certificate_lines(address: SocketAddr, pki: &Pki) -> Vec<String> {
         line("stranger", "refused: its CA is unknown"),
         line("expired", "refused: it has expired"),
     ]
+}
+
+/// The same in the other layout of paths, with a certificate of `oidc-client`.
+fn in_realm_line(address: SocketAddr, pki: &Pki) -> String {
+    format!(
+        "  curl --cacert {} --cert {} --key {} -d grant_type=client_credentials -d client_id=oidc-client \
+         'https://{address}/auth/realms/SECURITYDOMAIN/protocol/openid-connect/token?_tlsclientauth=1' # tls_client_auth",
+        pki.file("ca.pem").display(),
+        pki.file("oidc-client.pem").display(),
+        pki.file("oidc-client.key").display(),
+    )
 }
 
 #[cfg(test)]

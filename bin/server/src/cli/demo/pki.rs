@@ -1,4 +1,4 @@
-//! The demo's certificates: an authority of its own, the server's, and four to prove oneself by, or not.
+//! The demo's certificates: an authority of its own, the server's, and five to prove oneself by, or not.
 
 use std::{
     fs,
@@ -18,6 +18,12 @@ const CLIENT1: [(&str, &str); 2] = [("O", "Countersign demo"), ("CN", "client1")
 
 /// The subject that `client1` is registered by.
 pub(super) const CLIENT1_DN: &str = "CN=client1,O=Countersign demo";
+
+/// `O` and `CN` of `oidc-client`'s certificate.
+const OIDC_CLIENT: [(&str, &str); 2] = [("O", "Countersign demo"), ("CN", "oidc-client")];
+
+/// The subject that `oidc-client` is registered by.
+pub(super) const OIDC_CLIENT_DN: &str = "CN=oidc-client,O=Countersign demo";
 
 /// A client's certificate lasts a year, and the demo's others ten.
 const YEAR: Ttl = Ttl::from_days(365);
@@ -102,6 +108,7 @@ impl Pki {
         let wanted = Wanted { subject: &subject, alt_names: &names, dates: decade, purpose: Purpose::Server };
         self.write("server", &Issued::make(&wanted, Some(&ca), &OsEntropy)?)?;
         self.write("client1", &issued(&CLIENT1, Purpose::Client, year, Some(&ca))?)?;
+        self.write("oidc-client", &issued(&OIDC_CLIENT, Purpose::Client, year, Some(&ca))?)?;
         self.write("client1-self-signed", &issued(&CLIENT1, Purpose::Client, year, None)?)?;
         self.write("stranger", &issued(&CLIENT1, Purpose::Client, year, Some(&unknown))?)?;
         let past = (now.minus(YEAR), now.minus(Ttl::from_days(1)));
