@@ -41,7 +41,12 @@ async fn registered_client(call: &Call) -> Result<Reply, Stop> {
         // Each round anew: a token may have been used up or revoked meanwhile.
         let registrar = caller::registrar(call).await?;
         let members = registration::document(&call.document)?;
-        let chosen = chosen_id(call, &members)?;
+        let chosen = chosen_id(call, &members, &registrar)?;
+        if let Some(id) = chosen.clone()
+            && is_taken(call, id).await?
+        {
+            return Err(DUPLICATE.into());
+        }
         let id = chosen.clone().map_or_else(|| generated_id(call), Ok)?;
         let bounds = bounds(call, &registrar, None);
         let mut client = registration::client(&members, id, bounds)?;
@@ -59,21 +64,19 @@ async fn registered_client(call: &Call) -> Result<Reply, Stop> {
             let answer = answer(call, &client, secret.as_ref(), Some(&token.text));
             return Ok(Reply::Registered { answer, hid: call.facts.profile.hid_members });
         }
-        if chosen.is_some() && is_taken(call, client.client_id).await? {
-            return Err(DUPLICATE.into());
-        }
     }
     Err(Fault::Contended(ROUNDS).into())
 }
 
-/// Whether a client has that id, or a user it as opaque id: the two never meet (DECISIONS 2).
+/// Whether a client has that id, or a user has it as opaque id or as name: in `hid` the one is the `sub` of a machine's
+/// token and the other of a user's, and who reads it must be able to tell them apart (RFC 9700 §4.15).
 async fn is_taken(call: &Call, id: ClientId) -> Result<bool, Fault> {
     let subject = SubjectId::parse(id.as_str());
     let look = move |store: &mut TenantStore| {
         let user = subject.map(|subject| store.user_by_subject(&subject)).transpose()?.flatten();
-        Ok(user.is_some() || store.client(&id)?.is_some())
+        Ok(user.is_some() || store.user_by_name(id.as_str())?.is_some() || store.client(&id)?.is_some())
     };
-    call.read(2, look).await
+    call.read(3, look).await
 }
 
 /// Reads a registration (RFC 7592 §2.1). The secret was shown once; the registration access token is the one that came.
@@ -154,22 +157,27 @@ fn bounds<'a>(call: &'a Call, registrar: &'a Registrar, existing: Option<&'a Cli
     Bounds { settings, policies, profile: facts.profile, registrar, existing }
 }
 
-/// In `hid` a caller may choose the id (CONTRACT 4.16); it stands in a path, so it is of unreserved characters
-/// (RFC 3986 §2.3).
-fn chosen_id(call: &Call, members: &Map<String, Value>) -> Result<Option<ClientId>, Stop> {
+/// In `hid` an administrator may choose the id (CONTRACT 4.16); it stands in a path, so it is of unreserved characters
+/// (RFC 3986 §2.3). Nobody else may: they would take a name that somebody else is about to be known by (RFC 9700 §4.15).
+fn chosen_id(
+    call: &Call,
+    members: &Map<String, Value>,
+    registrar: &Registrar,
+) -> Result<Option<ClientId>, Stop> {
     let Some(value) = members.get("client_id").filter(|_| call.facts.profile.hid_members) else {
         return Ok(None);
     };
+    if !matches!(registrar, Registrar::Administrator(_)) {
+        let text = "client_id is for an administrator to choose";
+        return Err(registration::bad("client_id_not_granted", text).into());
+    }
     // "." and ".." lead elsewhere (RFC 3986 §5.2.4).
     let plain = |text: &&str| {
         text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)) && ![".", ".."].contains(text)
     };
     let id = value.as_str().filter(plain).and_then(ClientId::parse);
-    let problem = registration::bad(
-        "client_id",
-        "client_id must be 1 to 255 of A-Z a-z 0-9 - . _ ~, and not only dots",
-    );
-    id.map(Some).ok_or_else(|| problem.into())
+    let text = "client_id must be 1 to 255 of A-Z a-z 0-9 - . _ ~, and not only dots";
+    id.map(Some).ok_or_else(|| registration::bad("client_id", text).into())
 }
 
 /// 48 decimal digits in `hid`, as the vendor's; else 128 random bits as text.

@@ -171,6 +171,22 @@ fn a_chosen_id_that_leads_elsewhere_is_refused() {
 }
 
 #[test]
+fn an_id_is_an_administrators_to_choose_and_never_a_users_name() {
+    let world = World::start();
+    let redirect = ["https://client.example/cb"];
+    let (token, _) = world.initial("bank", |token| token.max_uses = 9);
+    let asked = |bearer: &str, id: &str| {
+        world.register("bank", bearer, &json!({ "client_id": id, "redirect_uris": redirect })).error()
+    };
+    // Whoever holds a token does not take a name that an operator is about to use.
+    assert_eq!(asked(&token, "payments"), (400, "invalid_client_metadata".into()));
+    let admin = world.admin("bank");
+    assert_eq!(asked(&admin, "alice"), (409, "duplicate_client".into()), "a user's name is a sub");
+    assert_eq!(asked(&admin, "admin"), (409, "duplicate_client".into()));
+    assert_eq!(asked(&admin, "payments").0, 200);
+}
+
+#[test]
 fn unknown_clients_and_wrong_tokens_cost_and_say_the_same() {
     let world = World::start();
     let (one, other) = (world.machine(), world.machine());
@@ -181,6 +197,6 @@ fn unknown_clients_and_wrong_tokens_cost_and_say_the_same() {
         (said.status, said.text, world.server.metric(name) - before)
     };
     let foreign = reads(text(&other, "registration_client_uri"));
-    assert_eq!(foreign.0, 401);
+    assert!(foreign.0 == 401 && foreign.2 > 0.0, "{foreign:?}");
     assert_eq!(foreign, reads(&format!("{}/nobody", world.url("std"))), "one statement for either");
 }

@@ -24,7 +24,7 @@ const TENANTS: [&str; 3] = [
      permissions = ['register_clients']\n",
     "name = 'bank'\nprofile = 'hid'\n[settings]\nsigning_algs = ['ES256']\n\
      [[clients]]\nclient_id = 'admin'\nclient_secret = 'Quite-long-Word-71'\nroles = ['RL_ORGADMIN']\n\
-     scopes = ['openid', 'profile']\n",
+     scopes = ['openid', 'profile']\n[[users]]\nuser_name = 'alice'\n",
 ];
 
 struct World {
