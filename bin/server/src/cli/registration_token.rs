@@ -162,21 +162,18 @@ fn line(tenant: &TenantName, token: &RegistrationToken, now: Timestamp) -> Strin
         (false, true) => "live",
     };
     let methods: Vec<&str> = token.auth_methods.iter().map(|method| method.as_str()).collect();
-    let mut line = format!(
+    let mut parts = vec![format!(
         "{tenant}  {}  {state:<7}  used {} of {}  until {}",
         token.id(),
         token.uses,
         token.max_uses,
         date::text(token.expires_at)
-    );
-    for (name, text) in
-        [("scope", token.scopes.to_text()), ("methods", methods.join(" ")), ("label", token.label.clone())]
-    {
-        if !text.is_empty() {
-            line.push_str(&format!("  {name}={text:?}"));
-        }
-    }
-    line
+    )];
+    let said =
+        [("scope", token.scopes.to_text()), ("methods", methods.join(" ")), ("label", token.label.clone())];
+    let said = said.into_iter().filter(|(_, text)| !text.is_empty());
+    parts.extend(said.map(|(name, text)| format!("{name}={text:?}")));
+    parts.join("  ")
 }
 
 fn id(text: &str) -> Result<Locator, String> {
