@@ -1,8 +1,9 @@
 //! What an administrator changes. Here the write *is* the request; no decision hides in it.
 
 use crate::{
-    AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets,
-    PasswordCredential, PolicyCode, Remembered, SigningKeyRecord, TenantSettings, Timestamp, User, UserId,
+    AuthenticationPolicy, Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets, Locator,
+    PasswordCredential, PolicyCode, RegistrationToken, Remembered, SigningKeyRecord, TenantSettings,
+    Timestamp, User, UserId,
 };
 
 /// One administrative change in one tenant. A list of them is applied in one transaction, together with the audit
@@ -26,6 +27,12 @@ pub enum AdminWrite {
     RequireClient(Box<Client>),
     /// Uses an identifier up. Precondition: it is not remembered.
     UseOnce(Remembered),
+    /// Adds an initial access token.
+    InsertRegistrationToken(Box<RegistrationToken>),
+    /// Counts a use of an initial access token. Precondition: it is there, and has one left.
+    UseRegistrationToken(Locator),
+    /// Takes an initial access token away. Precondition: it is there.
+    RemoveRegistrationToken(Locator),
     /// Removes a client, with its sessions and families.
     RemoveClient(ClientId),
     /// Creates a user.

@@ -26,6 +26,8 @@ pub enum AuditKind {
     PolicyChange,
     /// A signing key was made or removed.
     KeyChange,
+    /// An initial access token was made or revoked.
+    RegistrationToken,
 }
 
 impl AuditKind {
@@ -42,6 +44,7 @@ impl AuditKind {
             Self::UserChange => "user_change",
             Self::PolicyChange => "policy_change",
             Self::KeyChange => "key_change",
+            Self::RegistrationToken => "registration_token",
         }
     }
 }

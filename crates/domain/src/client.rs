@@ -41,6 +41,10 @@ pub struct Registration {
     pub token: String,
     /// `client_id_issued_at`.
     pub issued_at: Timestamp,
+    /// How the client may authenticate whatever it says later, where the token that registered it says so; empty: in
+    /// every way that can be registered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub auth_methods: BTreeSet<AuthMethod>,
 }
 
 /// A registered client: everything but its secrets.

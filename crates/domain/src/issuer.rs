@@ -1,9 +1,12 @@
 //! Issuer identifiers, and the paths below them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::TenantName;
 
 /// How the paths are laid out under which a tenant is reached. Each layout has an issuer of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// `/idp/{tenant}/authn/…` (DECISIONS 1): every tenant has it.
     #[default]

@@ -1,7 +1,7 @@
 //! Refresh tokens and their families (DECISIONS 3.4).
 
 use crate::{
-    ChannelCode, ClientId, Confirmation, GrantSubject, Locator, PolicyCode, Scopes, SecretDigest,
+    ChannelCode, ClientId, Confirmation, GrantSubject, Layout, Locator, PolicyCode, Scopes, SecretDigest,
     SessionLimits, Timestamp, Ttl,
 };
 
@@ -50,6 +50,9 @@ pub struct RefreshFamily {
     pub locator: Locator,
     /// Whose it is.
     pub client_id: ClientId,
+    /// The layout through which it was opened: what is issued from it names the issuer of that one (OpenID Connect Core
+    /// §12.2).
+    pub layout: Layout,
     /// On whose behalf.
     pub subject: GrantSubject,
     /// Everything that was granted; a refresh may ask for less.

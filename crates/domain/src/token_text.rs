@@ -17,6 +17,8 @@ pub enum TokenKind {
     Code,
     /// A registration access token, `crg_…` (RFC 7592).
     Registration,
+    /// An initial access token, `cia_…` (RFC 7591 §1.2).
+    InitialAccess,
 }
 
 impl TokenKind {
@@ -27,6 +29,7 @@ impl TokenKind {
             Self::Refresh => "crt_",
             Self::Code => "cac_",
             Self::Registration => "crg_",
+            Self::InitialAccess => "cia_",
         }
     }
 }

@@ -20,7 +20,13 @@ impl Entropy for Stream {
     }
 }
 
-const KINDS: [TokenKind; 3] = [TokenKind::Access, TokenKind::Refresh, TokenKind::Code];
+const KINDS: [TokenKind; 5] = [
+    TokenKind::Access,
+    TokenKind::Refresh,
+    TokenKind::Code,
+    TokenKind::Registration,
+    TokenKind::InitialAccess,
+];
 
 proptest! {
     #[test]

@@ -1,8 +1,9 @@
 //! Issuance: from what was authorised to what is written and answered.
 
 use domain::{
-    AuthorizedGrant, Claims, Env, Fault, Issuer, Locator, Minted, RefreshFamily, RefreshPolicy, RefreshToken,
-    Session, SigningAlg, TokenKind, Ttl, WireProfile, encoding::base64url, profile::SubjectForm, token_text,
+    AuthorizedGrant, Claims, Env, Fault, Issuer, Layout, Locator, Minted, RefreshFamily, RefreshPolicy,
+    RefreshToken, Session, SigningAlg, TokenKind, Ttl, WireProfile, encoding::base64url,
+    profile::SubjectForm, token_text,
 };
 use sha2::{Digest, Sha256, Sha512};
 
@@ -61,7 +62,7 @@ pub fn plan(
     env: &Env<'_>,
 ) -> Result<TokenPlan, Fault> {
     let access = token_text::mint(TokenKind::Access, env)?;
-    let (refresh, family) = refresh(grant, chain, env)?;
+    let (refresh, family) = refresh(grant, chain, policy.issuer.layout(), env)?;
     let family_locator = match chain {
         Chain::Fresh => family.as_ref().map(|family| family.locator),
         Chain::Of { family, .. } => Some(family.locator),
@@ -74,7 +75,12 @@ pub fn plan(
 
 type NewRefresh = (Option<(Minted, RefreshToken)>, Option<RefreshFamily>);
 
-fn refresh(grant: &AuthorizedGrant, chain: Chain<'_>, env: &Env<'_>) -> Result<NewRefresh, Fault> {
+fn refresh(
+    grant: &AuthorizedGrant,
+    chain: Chain<'_>,
+    layout: Layout,
+    env: &Env<'_>,
+) -> Result<NewRefresh, Fault> {
     match (chain, grant.refresh, &grant.subject) {
         (Chain::Of { family, rotate: true }, ..) => {
             let minted = token_text::mint(TokenKind::Refresh, env)?;
@@ -87,6 +93,7 @@ fn refresh(grant: &AuthorizedGrant, chain: Chain<'_>, env: &Env<'_>) -> Result<N
             let family = RefreshFamily {
                 locator: Locator::mint(env)?,
                 client_id: grant.client_id.clone(),
+                layout,
                 subject: subject.clone(),
                 scopes: grant.scopes.clone(),
                 audience: grant.audience.clone(),

@@ -5,8 +5,8 @@ use domain::{AdminWrite, AuditEvent, Client, ClientSecrets, FamilyEnd, TenantId,
 use crate::failure::{Failure, Result};
 use crate::link::Link;
 use crate::table::{
-    audit_log, authenticators, clients, policies, refresh, remembered_ids, sessions, signing_keys,
-    source_failures, tenants, users,
+    audit_log, authenticators, clients, policies, refresh, registration_tokens, remembered_ids, sessions,
+    signing_keys, source_failures, tenants, users,
 };
 
 /// Does all of it in the transaction at hand, in order, and bumps the revision once; or fails somewhere in the
@@ -42,6 +42,9 @@ fn one(link: &mut Link, tenant: TenantId, write: &AdminWrite) -> Result<()> {
             if *stored.client == **seen { Ok(()) } else { Err(Failure::Conflict) }
         }
         AdminWrite::UseOnce(id) => remembered_ids::use_once(link, tenant, id),
+        AdminWrite::InsertRegistrationToken(token) => registration_tokens::insert(link, tenant, token),
+        AdminWrite::UseRegistrationToken(id) => registration_tokens::use_one(link, tenant, id),
+        AdminWrite::RemoveRegistrationToken(id) => registration_tokens::remove(link, tenant, id),
         AdminWrite::RemoveClient(id) => clients::remove(link, tenant, id),
         AdminWrite::InsertUser(user) => {
             refuse_client_id(link, tenant, user)?;

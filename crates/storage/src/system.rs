@@ -5,7 +5,9 @@ use domain::{Fault, Tenant, TenantId, TenantName, TenantSettings, Timestamp};
 use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::link::Link;
-use crate::table::{Swept, audit_log, refresh, remembered_ids, sessions, source_failures, tenants};
+use crate::table::{
+    Swept, audit_log, refresh, registration_tokens, remembered_ids, sessions, source_failures, tenants,
+};
 
 /// How often a sweep that lost to a concurrent transaction is tried.
 const ATTEMPTS: u32 = 3;
@@ -23,6 +25,8 @@ pub struct Expired {
     pub source_failures: u64,
     /// Remembered identifiers.
     pub remembered_ids: u64,
+    /// Initial access tokens.
+    pub registration_tokens: u64,
     /// Whether there may be more to remove now.
     pub more: bool,
 }
@@ -149,6 +153,7 @@ fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
     let sessions = sessions::expire(link, now, batch)?;
     let sources = source_failures::expire(link, now, batch)?;
     let remembered = remembered_ids::expire(link, now, batch)?;
+    let initial = registration_tokens::expire(link, now, batch)?;
     let tokens = refresh::expire_tokens(link, now, batch)?;
     // Families take their tokens with them: with all those that are left, it would be a long transaction.
     let families = if full(tokens) { Swept::default() } else { refresh::expire_families(link, now, batch)? };
@@ -158,6 +163,7 @@ fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
         refresh_families: removed(families),
         source_failures: removed(sources),
         remembered_ids: removed(remembered),
-        more: [sessions, sources, remembered, tokens, families].into_iter().any(full),
+        registration_tokens: removed(initial),
+        more: [sessions, sources, remembered, initial, tokens, families].into_iter().any(full),
     })
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use domain::port::StoredClient;
 use domain::{
-    AdminWrite, Applied, AuditEvent, AuthenticationPolicy, Authenticator, ClientId, Fault, SigningKeyRecord,
-    TenantId, User, UserId, WriteBatch,
+    AdminWrite, Applied, AuditEvent, AuthenticationPolicy, Authenticator, ClientId, Fault, Locator,
+    RegistrationToken, SigningKeyRecord, TenantId, User, UserId, WriteBatch,
 };
 
 use crate::change;
 use crate::database::{Database, unanswered};
 use crate::failure::Failure;
 use crate::table::audit_log::{self, AuditFilter, AuditRow};
-use crate::table::{authenticators, clients, policies, signing_keys, tenants, users};
+use crate::table::{authenticators, clients, policies, registration_tokens, signing_keys, tenants, users};
 
 /// How long [`domain::port::Apply::apply`] waits for the committer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,6 +95,26 @@ impl TenantStore {
     /// See [`domain::port`].
     pub fn clients(&self, after: Option<&ClientId>, limit: i64) -> Result<Vec<StoredClient>, Fault> {
         self.database.read(|link| clients::page(link, self.tenant, after, limit.max(0)))
+    }
+
+    /// An initial access token, live or not.
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn registration_token(&self, id: &Locator) -> Result<Option<RegistrationToken>, Fault> {
+        self.database.read(|link| registration_tokens::one(link, self.tenant, id))
+    }
+
+    /// At most `limit` initial access tokens, oldest first, those behind `after`.
+    ///
+    /// # Errors
+    /// See [`domain::port`].
+    pub fn registration_tokens(
+        &self,
+        after: Option<&Locator>,
+        limit: i64,
+    ) -> Result<Vec<RegistrationToken>, Fault> {
+        self.database.read(|link| registration_tokens::page(link, self.tenant, after, limit.max(0)))
     }
 
     /// At most `limit` users in order of their ids, those behind `after`.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use domain::port::SecretHasher as _;
 use domain::{
     AccessTokenFormat, AdminWrite, AuditEvent, AuditKind, AuditOutcome, AuthMethod, AuthenticationPolicy,
-    Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets, Env, GrantSubject, Locator, Minted,
-    Origin, PasswordCredential, PolicyCode, ProfileName, RefreshFamily, RefreshToken, Remembered,
+    Authenticator, AuthenticatorStatus, Client, ClientId, ClientSecrets, Env, GrantSubject, Layout, Locator,
+    Minted, Origin, PasswordCredential, PolicyCode, ProfileName, RefreshFamily, RefreshToken, Remembered,
     RememberedFor, RememberedKey, RequestId, Scopes, Secret, Session, SessionLimits, SigningAlg, SourceAddr,
     Statistics, SubjectId, TenantId, TenantName, TenantSettings, Timestamp, TokenKind, Ttl, User, UserId,
     UserStatus, Write, encoding, token_text,
@@ -158,6 +158,7 @@ impl Records {
         let family = RefreshFamily {
             locator,
             client_id: self.client.clone(),
+            layout: Layout::default(),
             subject: self.subject.clone(),
             scopes: self.scopes.clone(),
             audience: Vec::new(),

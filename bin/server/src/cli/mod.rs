@@ -9,6 +9,7 @@ mod migrate;
 pub mod output;
 pub mod private_file;
 mod proxy_check;
+mod registration_token;
 mod serve;
 mod tenant;
 
@@ -53,6 +54,9 @@ enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Initial access tokens, with which clients are registered.
+    #[command(subcommand)]
+    RegistrationToken(registration_token::Command),
     /// Print the audit log of a tenant.
     Audit(audit::Args),
     /// The configuration.
@@ -132,6 +136,7 @@ fn run(command: Command) -> Result<Vec<String>, CliError> {
         Command::Init(args) => init::run(args),
         Command::Tenant(command) => tenant::run(command),
         Command::Keys(command) => keys::run(command),
+        Command::RegistrationToken(command) => registration_token::run(command),
         Command::Audit(args) => audit::run(args),
         Command::Config(command) => config_cmd::run(command),
         Command::ProxyCheck(args) => proxy_check::run(&args),

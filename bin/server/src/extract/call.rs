@@ -18,6 +18,8 @@ use crate::{app::App, facts::TenantFacts, flow::ROUNDS, lane, respond::Stop};
 pub struct Told {
     /// The client concerned.
     pub client_id: Option<String>,
+    /// Who has proved to be what in it, where the audit log tells of refusals too.
+    pub proven: Option<String>,
     /// Statements that read.
     pub reads: u32,
     /// Rows written.
@@ -78,6 +80,11 @@ impl Call {
     /// Names the client for the log.
     pub fn client(&self, id: &str) {
         self.told.borrow_mut().client_id = Some(id.to_owned());
+    }
+
+    /// Says who has proved to be what, for the audit log.
+    pub fn proven(&self, who: String) {
+        self.told.borrow_mut().proven = Some(who);
     }
 
     /// Runs a lookup and counts `statements`: here and now where the database is a file on this machine, for a look-up

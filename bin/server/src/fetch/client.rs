@@ -1,6 +1,6 @@
 //! One fetch, within bounds.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use reqwest::{
     Certificate, Client,
@@ -60,6 +60,10 @@ impl Fetcher {
     /// A fetcher as configured. A file of authorities that does not read is told to the log; then the system's alone
     /// are trusted.
     pub(super) fn new(section: &OutboundSection) -> Result<Self, FetchError> {
+        Self::with(section, &(Arc::new(system) as Names))
+    }
+
+    fn with(section: &OutboundSection, names: &Names) -> Result<Self, FetchError> {
         let authorities = section.ca_file.as_ref().map(|path| {
             std::fs::read(path)
                 .map_err(|error| error.to_string())
@@ -79,7 +83,7 @@ impl Fetcher {
                 // A name is asked for and judged at each fetch.
                 .pool_max_idle_per_host(0)
                 .timeout(patience)
-                .dns_resolver(Arc::new(Resolver { private }));
+                .dns_resolver(Arc::new(Resolver { private, names: Arc::clone(names) }));
             for authority in &authorities {
                 builder = builder.add_root_certificate(authority.clone());
             }
@@ -121,17 +125,30 @@ impl Fetcher {
     }
 }
 
+/// Who says which addresses a name has.
+type Names = Arc<dyn Fn(&str) -> Found + Send + Sync>;
+
+/// What it says; the port is of no account.
+type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// The machine's own resolver.
+fn system(name: &str) -> Found {
+    let name = name.to_owned();
+    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+}
+
 /// Gives only addresses that may be connected to. The connection is made to what was judged here: a name server that
 /// gives another answer a moment later is not asked again.
 struct Resolver {
     private: bool,
+    names: Names,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let private = self.private;
+        let (private, found) = (self.private, (self.names)(name.as_str()));
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found = found.await?.into_iter();
             let fit: Vec<SocketAddr> = found.filter(|socket| target::address(socket.ip(), private)).collect();
             if fit.is_empty() {
                 return Err("the name leads to no address that may be fetched from".into());
@@ -140,3 +157,6 @@ impl Resolve for Resolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use domain::{
 };
 use oidc_core::{
     grant::refresh_token,
+    issue::Policy,
     token::{Issuing, Outcome, TokenRequest, embed},
 };
 
@@ -39,7 +40,8 @@ pub async fn answer(
         let profile = &issuing.policy.profile;
         let decision = refresh_token::resolve(client, request, &presented, facts, profile, &call.env())?;
         let stored = stored.ok_or(Fault::Invariant("a decision about no token"))?;
-        let (outcome, batch) = embed::conclude(decision, client, request, (&stored, text), issuing)?;
+        let issuing = of_origin(call, &decision, &stored, issuing)?;
+        let (outcome, batch) = embed::conclude(decision, client, request, (&stored, text), &issuing)?;
         if batch.is_empty() || call.commit(batch).await? == Applied::Committed {
             return match outcome {
                 Outcome::Issued(answer) => Ok(answer),
@@ -49,6 +51,27 @@ pub async fn answer(
         sender::unused(call, issuing.sender.spent()).await?;
     }
     Err(Fault::Contended(ROUNDS).into())
+}
+
+/// A refresh keeps the issuer of the log-in, at whichever layout it is asked for (OpenID Connect Core §12.2;
+/// docs/decisions/0041).
+fn of_origin<'a>(
+    call: &'a Call,
+    decision: &refresh_token::Decision,
+    stored: &StoredRefresh,
+    issuing: &Issuing<'a>,
+) -> Result<Issuing<'a>, Stop> {
+    match (call.facts.face(stored.family.layout), decision) {
+        (Some(face), _) => {
+            let policy = Policy { issuer: &face.issuer, ..issuing.policy };
+            Ok(Issuing { policy, ..*issuing })
+        }
+        // Whoever has the token may not be told to log in again before a reuse has ended the family.
+        (None, refresh_token::Decision::Reused) => Ok(*issuing),
+        (None, refresh_token::Decision::Refresh(_) | refresh_token::Decision::Repeat(_)) => {
+            Err(refresh_token::invalid("issuer_gone").into())
+        }
+    }
 }
 
 async fn lookup(

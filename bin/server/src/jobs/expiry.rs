@@ -113,6 +113,7 @@ async fn pass(app: &Arc<App>) -> bool {
     count(app, "refresh_families", expired.refresh_families);
     count(app, "source_failures", expired.source_failures);
     count(app, "remembered_ids", expired.remembered_ids);
+    count(app, "registration_tokens", expired.registration_tokens);
     expired.more
 }
 

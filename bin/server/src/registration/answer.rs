@@ -47,6 +47,8 @@ pub fn answer(
     if let Some(ResponseSigning::Signed(alg)) = client.userinfo_signed_response_alg {
         put("userinfo_signed_response_alg", alg.as_str().into());
     }
+    // Back in an update it stays what it is.
+    put("introspection_signed_response_alg", client.introspection_signed_response_alg.as_str().into());
     certificates(client, hid, &mut put);
     if hid {
         vendor(client, &mut put);

@@ -3,24 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    AuthMethod, Client, ClientId, ClientKeys, GrantType, OAuthErrorCode, PolicyCode, Refusal,
-    ResponseSigning, Scopes, SigningAlg,
+    AuthMethod, AuthenticationPolicy, Client, ClientId, ClientKeys, GrantType, OAuthErrorCode, PolicyCode,
+    Refusal, ResponseSigning, Scopes, SigningAlg, TenantSettings, WireProfile,
 };
 use jose::JoseVerifier;
 use serde_json::{Map, Value};
 
 use super::{
-    Registrar, bad, certificate,
+    METHODS, Registrar, bad, certificate,
     members::{Members, malformed},
-    vendor, within,
+    unsupported, vendor, within,
 };
-use crate::{facts::TenantFacts, fetch::target, tenant_file};
+use crate::{fetch::target, tenant_file};
 
 /// What a registration is measured by.
 #[derive(Clone, Copy)]
 pub struct Bounds<'a> {
-    /// The tenant.
-    pub facts: &'a TenantFacts,
+    /// The tenant's settings.
+    pub settings: &'a TenantSettings,
+    /// The tenant's profile.
+    pub profile: WireProfile,
+    /// The tenant's policies.
+    pub policies: &'a BTreeMap<PolicyCode, AuthenticationPolicy>,
     /// Who asks.
     pub registrar: &'a Registrar,
     /// The client as it is; `None` for a new one.
@@ -31,6 +35,12 @@ const REDIRECT: Refusal = Refusal::new(
     OAuthErrorCode::InvalidRedirectUri,
     "invalid_redirect_uri",
     "redirect_uris must be absolute, exact and without fragment or user name: https, http on loopback, or a private-use scheme with a dot",
+);
+
+const REDIRECTS: Refusal = Refusal::new(
+    OAuthErrorCode::InvalidRedirectUri,
+    "redirect_uris",
+    "redirect_uris must be a list of at most 32 texts",
 );
 
 /// The client that `members` describe, under `id`. Members that are not known are left alone (RFC 7591 §2); roles and
@@ -54,11 +64,12 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
             "Software statements are not accepted; send the metadata themselves",
         ));
     }
+    unsupported::check(members)?;
     let vendor = vendor::read(members, bounds)?;
-    let method = method(members)?;
+    let method = method(members, bounds)?;
     let grants = grants(members, method, bounds)?;
     let redirect_uris = redirect_uris(members)?;
-    let needs = bounds.facts.profile.hid_members || grants.contains(&GrantType::AuthorizationCode);
+    let needs = bounds.profile.hid_members || grants.contains(&GrantType::AuthorizationCode);
     if needs && redirect_uris.is_empty() {
         return Err(REDIRECT);
     }
@@ -116,20 +127,29 @@ fn name(members: Members<'_>) -> Result<Option<String>, Refusal> {
     }
 }
 
-fn method(members: Members<'_>) -> Result<AuthMethod, Refusal> {
+fn method(members: Members<'_>, bounds: Bounds<'_>) -> Result<AuthMethod, Refusal> {
     let problem = bad(
         "auth_method",
         "token_endpoint_auth_method must be client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth or none",
     );
-    Ok(match members.text("token_endpoint_auth_method", problem.clone())? {
-        None | Some("client_secret_basic") => AuthMethod::ClientSecretBasic,
-        Some("client_secret_post") => AuthMethod::ClientSecretPost,
-        Some("client_secret_jwt") => AuthMethod::ClientSecretJwt,
-        Some("private_key_jwt") => AuthMethod::PrivateKeyJwt,
-        Some("tls_client_auth") => AuthMethod::TlsClientAuth,
-        Some("none") => AuthMethod::None,
-        Some(_) => return Err(problem),
-    })
+    let named = members.text("token_endpoint_auth_method", problem.clone())?;
+    // RFC 7591 §2: the default.
+    let named = named.unwrap_or(AuthMethod::ClientSecretBasic.as_str());
+    let method = METHODS.into_iter().find(|method| method.as_str() == named).ok_or(problem)?;
+    // What an initial access token says of methods holds for as long as the client changes itself.
+    let only = match bounds.registrar {
+        Registrar::Holder(allowance) => Some(&allowance.auth_methods),
+        Registrar::Itself => {
+            let registration = bounds.existing.and_then(|client| client.registration.as_ref());
+            registration.map(|registration| &registration.auth_methods)
+        }
+        Registrar::Administrator(_) | Registrar::Anyone => None,
+    };
+    if only.is_some_and(|only| !only.is_empty() && !only.contains(&method)) {
+        let text = "token_endpoint_auth_method is not among those that the initial access token allows";
+        return Err(bad("auth_method_not_granted", text));
+    }
+    Ok(method)
 }
 
 /// The grants, consistent with `response_types` and the method (RFC 7591 §2.1).
@@ -174,7 +194,7 @@ fn grants(
 }
 
 fn redirect_uris(members: Members<'_>) -> Result<Vec<String>, Refusal> {
-    let uris = members.list("redirect_uris", REDIRECT)?.unwrap_or_default();
+    let uris = members.list("redirect_uris", REDIRECTS)?.unwrap_or_default();
     if uris.iter().all(|uri| tenant_file::redirect_uri_problem(uri).is_none()) {
         return Ok(uris.into_iter().map(str::to_owned).collect());
     }
@@ -192,6 +212,7 @@ fn scopes(members: Members<'_>, vendor: Option<Scopes>, bounds: Bounds<'_>) -> R
     let Some(asked) = asked else { return Ok(existing) };
     let may = |value: &str| match bounds.registrar {
         Registrar::Administrator(own) => own.contains(value) || existing.contains(value),
+        Registrar::Holder(allowance) => allowance.scopes.contains(value),
         Registrar::Itself | Registrar::Anyone => existing.contains(value),
     };
     if asked.iter().all(may) {
@@ -208,8 +229,7 @@ fn keys(members: Members<'_>, method: AuthMethod, bounds: Bounds<'_>) -> Result<
             return Err(bad("two_key_sets", "Give jwks or jwks_uri, not both (RFC 7591 §2)"));
         }
         (None, Some(text)) => {
-            target::check(text, bounds.facts.tenant.settings.fetch_private)
-                .map_err(|_problem| bad("jwks_uri", uri))?;
+            target::check(text, bounds.settings.fetch_private).map_err(|_problem| bad("jwks_uri", uri))?;
             Some(ClientKeys::At(text.to_owned()))
         }
         (Some(set), None) => {
@@ -246,11 +266,11 @@ fn alg(members: Members<'_>, name: &str, bounds: Bounds<'_>) -> Result<Option<Si
     let problem =
         bad("signing_alg", "A *_signed_response_alg is not among those that this tenant signs with");
     let Some(text) = members.text(name, problem.clone())? else { return Ok(None) };
-    let known = |alg: &SigningAlg| bounds.facts.tenant.settings.signing_algs.contains(alg);
+    let known = |alg: &SigningAlg| bounds.settings.signing_algs.contains(alg);
     SigningAlg::parse(text).filter(known).map(Some).ok_or(problem)
 }
 
 fn first(bounds: Bounds<'_>) -> SigningAlg {
-    let algs = &bounds.facts.tenant.settings.signing_algs;
+    let algs = &bounds.settings.signing_algs;
     SigningAlg::ALL.into_iter().find(|alg| algs.contains(alg)).unwrap_or(SigningAlg::RS256)
 }

@@ -2,26 +2,54 @@
 
 mod answer;
 mod certificate;
+mod document;
 mod members;
 mod metadata;
+mod unsupported;
 mod vendor;
 mod within;
 
 pub use answer::answer;
+pub use document::document;
 pub use metadata::{Bounds, client};
 
-use domain::{OAuthErrorCode, Refusal, Scopes};
+use std::collections::BTreeSet;
+
+use domain::{AuthMethod, Locator, OAuthErrorCode, Refusal, Scopes};
 
 /// Who registers or changes a client, and what they may give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Registrar {
     /// A client with the permission to register clients: it gives away no scope that it has not.
     Administrator(Scopes),
+    /// The holder of an initial access token: what the token says, and no grant that takes users' passwords.
+    Holder(Allowance),
     /// Anyone, where the tenant is open: no scopes, and no grant that takes users' passwords.
     Anyone,
     /// The client itself, with its registration access token: nothing that it has not already.
     Itself,
 }
+
+/// What an initial access token lets its holder give to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Which token.
+    pub token: Locator,
+    /// Scopes.
+    pub scopes: Scopes,
+    /// Methods of authentication; empty: all that can be registered.
+    pub auth_methods: BTreeSet<AuthMethod>,
+}
+
+/// How clients that are registered may authenticate.
+pub const METHODS: [AuthMethod; 6] = [
+    AuthMethod::ClientSecretBasic,
+    AuthMethod::ClientSecretPost,
+    AuthMethod::ClientSecretJwt,
+    AuthMethod::PrivateKeyJwt,
+    AuthMethod::TlsClientAuth,
+    AuthMethod::None,
+];
 
 /// A member has a value that will not do (RFC 7591 §3.2.2).
 pub const fn bad(reason: &'static str, description: &'static str) -> Refusal {

@@ -32,14 +32,14 @@ const LONGEST: i64 = 315_360_000;
 /// # Errors
 /// `invalid_client_metadata`.
 pub(super) fn read(members: Members<'_>, bounds: Bounds<'_>) -> Result<Vendor, Refusal> {
-    if !bounds.facts.profile.hid_members {
+    if !bounds.profile.hid_members {
         return Ok(Vendor::default());
     }
     let policy = |name| {
         let problem =
             bad("unknown_policy", "hid_client_pwd_policy and hid_user_authn_policy must name policies");
         let Some(text) = members.text(name, problem.clone())? else { return Ok(None) };
-        let code = PolicyCode::parse(text).filter(|code| bounds.facts.policies.contains_key(code));
+        let code = PolicyCode::parse(text).filter(|code| bounds.policies.contains_key(code));
         code.map(Some).ok_or(problem)
     };
     let asked = Vendor {
@@ -53,7 +53,7 @@ pub(super) fn read(members: Members<'_>, bounds: Bounds<'_>) -> Result<Vendor, R
     };
     match bounds.registrar {
         Registrar::Administrator(_) => Ok(asked),
-        Registrar::Itself | Registrar::Anyone => kept(asked, bounds.existing),
+        Registrar::Itself | Registrar::Holder(_) | Registrar::Anyone => kept(asked, bounds.existing),
     }
 }
 
@@ -87,7 +87,7 @@ fn kept(asked: Vendor, existing: Option<&Client>) -> Result<Vendor, Refusal> {
 fn channel(members: Members<'_>, bounds: Bounds<'_>) -> Result<Option<ChannelCode>, Refusal> {
     let problem = bad("unknown_channel", "hid_user_channel must name a channel of the tenant");
     let Some(text) = members.text("hid_user_channel", problem.clone())? else { return Ok(None) };
-    let known = |code: &ChannelCode| bounds.facts.tenant.settings.channels.contains(code);
+    let known = |code: &ChannelCode| bounds.settings.channels.contains(code);
     ChannelCode::parse(text).filter(known).map(Some).ok_or(problem)
 }
 

@@ -10,8 +10,12 @@ const LONGEST: usize = 2048;
 /// # Errors
 /// What to do about it.
 pub(super) fn check(text: &str) -> Result<(), &'static str> {
-    if text.len() > LONGEST || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err("must have at most 2048 bytes, without white space");
+    if text.len() > LONGEST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("must have at most 2048 bytes of ASCII, without white space");
+    }
+    // Browsers take it for a slash, other readers do not: they would not agree on the host.
+    if text.contains('\\') {
+        return Err("must not have a backslash (RFC 3986 §2)");
     }
     let url = Url::parse(text).map_err(|_relative_or_malformed| "must be an absolute URI")?;
     // The text, not the parsed URL: an empty fragment is one too.
@@ -21,9 +25,12 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
     if text.contains('*') {
         return Err("is compared exactly: wildcards do not work");
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not carry a user name or password");
+    }
     match url.scheme() {
-        "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
-            Err("must not carry a user name or password")
+        "http" | "https" if !names_its_host(text, &url) => {
+            Err("must name its host after // and in its plain form (no 127.1, no percent-encoding)")
         }
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
@@ -31,6 +38,16 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
         scheme if scheme.contains('.') => Ok(()),
         _ => Err("must be https, http on loopback, or a private-use scheme with a dot (RFC 8252 §7.1)"),
     }
+}
+
+/// Whether the host that a browser goes to stands in the text as it is: what another reader takes for the host is then the
+/// same.
+fn names_its_host(text: &str, url: &Url) -> bool {
+    let named = text.split_once("://").map(|(_, rest)| rest.to_ascii_lowercase());
+    named.zip(url.host_str()).is_some_and(|(named, host)| {
+        let rest = named.strip_prefix(host);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/', '?']))
+    })
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -55,6 +72,11 @@ mod tests {
             "http://[::1]/cb",
             "http://localhost:3000/",
             "com.example.app:/oauth2redirect",
+            "com.example.app://callback",
+            "HTTPS://Client.Example.com/cb",
+            "https://client.example.com",
+            "https://client.example.com?a=b",
+            "https://[2001:db8::1]:8443/cb",
         ] {
             assert_eq!(check(fine), Ok(()), "{fine}");
         }
@@ -75,6 +97,26 @@ mod tests {
             "https://client.example.com/c b",
             "javascript:alert(1)",
             "myapp://cb",
+            "data:text/html,x",
+            "https://client.example.com\\@evil.example/",
+            "https:client.example.com/cb",
+            "https:/client.example.com/cb",
+            "https:///client.example.com/cb",
+            "https://@client.example.com/cb",
+            "https://:@client.example.com/cb",
+            "https://cl%69ent.example.com/cb",
+            "https://clıent.example.com/cb",
+            "com.example.app://user:pw@host/cb",
+            "http://localhost.evil.example/cb",
+            "http://localhost./cb",
+            "http://127.1/cb",
+            "http://2130706433/cb",
+            "http://0x7f.0.0.1/cb",
+            "http://[::ffff:127.0.0.1]/cb",
+            "http://[::]/cb",
+            "http://0.0.0.0/cb",
+            "http://10.0.0.1/cb",
+            "https://client.example.com/cb\u{0}",
             &format!("https://client.example.com/{}", "a".repeat(2048)),
         ] {
             assert!(check(bad).is_err(), "{bad}");

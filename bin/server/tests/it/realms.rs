@@ -1,11 +1,12 @@
 //! The second layout of paths: `/auth/realms/{tenant}` (seed 001; docs/decisions/0035).
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
+use reqwest::blocking::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::assertions::{TYPE, keys::Key};
-use super::support::{Ask as _, Demo, Said, http, in_process::Server, jwt_part};
+use super::support::{Ask as _, Demo, Said, http, in_process::Server, jwt_part, wait_for};
 
 /// Seed 001's first example, letter by letter; only the host differs.
 const SCRIPT: &str = r#"BASEURL="https://auth.buypass.no/auth/realms/SECURITYDOMAIN/protocol/openid-connect";
@@ -101,7 +102,10 @@ const BOTH: &str = "name = 'both'\nprofile = 'openid'\n[settings]\nrealms_layout
     [[policies]]\ncode = 'AT_SYSLOG'\n[policies.passwordPolicy]\nnotBlackListed = false\nminDiffChars = 1\n\
     [[policies]]\ncode = 'AT_STDPWD'\n[policies.passwordPolicy]\nnotBlackListed = false\n\
     [[clients]]\nclient_id = 'legacy'\nclient_secret = 'Ab-100%25+x/9'\nauth_methods = ['client_secret_basic']\n\
-    grant_types = ['password', 'client_credentials']\nscopes = ['openid']\npermissions = ['introspect']\n\
+    grant_types = ['password', 'client_credentials', 'refresh_token']\nscopes = ['openid', 'offline_access']\n\
+    permissions = ['introspect']\nhid_user_authn_policy = 'AT_STDPWD'\n\
+    [[clients]]\nclient_id = 'jwt'\nclient_secret = 'Ab-100%25+x/9'\naccess_token_format = 'jwt'\n\
+    grant_types = ['password', 'refresh_token']\nscopes = ['openid', 'offline_access']\n\
     hid_user_authn_policy = 'AT_STDPWD'\n\
     [[users]]\nuser_name = 'bob'\n[[users.authenticators]]\npolicy = 'AT_STDPWD'\n\
     password = 'correct-horse-battery-staple'\n";
@@ -140,14 +144,34 @@ impl World {
     }
 
     fn password(&self, realms: bool) -> Value {
+        self.logged_in("legacy", realms, "openid")
+    }
+
+    fn logged_in(&self, client: &str, realms: bool, scope: &str) -> Value {
         let form = [
             ("grant_type", "password"),
             ("username", "bob"),
             ("password", "correct-horse-battery-staple"),
-            ("scope", "openid"),
+            ("scope", scope),
         ];
+        self.ask(client, realms, "token").form(&form).json_ok()
+    }
+
+    /// A request by a client with its secret as the layout writes it.
+    fn ask(&self, client: &str, realms: bool, endpoint: &str) -> RequestBuilder {
+        let path = if realms && endpoint == "introspect" { "token/introspect" } else { endpoint };
         let secret = if realms { RAW } else { ENCODED };
-        http().post(self.at(realms, "token")).basic_auth("legacy", Some(secret)).form(&form).json_ok()
+        http().post(self.at(realms, path)).basic_auth(client, Some(secret))
+    }
+
+    fn refresh(&self, client: &str, realms: bool, tokens: &Value) -> Said {
+        let token = tokens["refresh_token"].as_str().unwrap();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        self.ask(client, realms, "token").form(&form).said()
+    }
+
+    fn active(&self, realms: bool, token: &str) -> Value {
+        self.ask("legacy", realms, "introspect").form(&[("token", token)]).json_ok()
     }
 
     fn assert(&self, realms: bool, audience: &str, jti: &str) -> Said {
@@ -265,6 +289,99 @@ fn id_tokens_name_the_issuer_that_gave_them_and_introspection_the_one_that_is_as
             assert_eq!((&answer["active"], &answer["iss"]), (&json!(true), &json!(world.issuer(asked))));
             let user = http().get(world.at(asked, "userinfo")).bearer_auth(token).said();
             assert_eq!(user.status, 200, "{}", user.text);
+        }
+    }
+}
+
+const OFFLINE: &str = "openid offline_access";
+
+fn iss(token: &Value) -> Value {
+    jwt_part(token.as_str().unwrap(), 1)["iss"].clone()
+}
+
+#[test]
+fn a_refresh_at_the_other_layout_keeps_the_issuer_of_the_log_in() {
+    let world = World::start();
+    for realms in [false, true] {
+        let mut tokens = world.logged_in("jwt", realms, OFFLINE);
+        let first = jwt_part(tokens["id_token"].as_str().unwrap(), 1);
+        // There and back again: the second answer rests on the first one's token.
+        for asked in [!realms, realms, !realms] {
+            let said = world.refresh("jwt", asked, &tokens);
+            assert_eq!(said.status, 200, "{}", said.text);
+            tokens = said.json();
+            let claims = jwt_part(tokens["id_token"].as_str().unwrap(), 1);
+            assert_eq!(claims["iss"], world.issuer(realms), "OpenID Connect Core §12.2");
+            for same in ["sub", "aud", "auth_time"] {
+                assert_eq!(claims[same], first[same]);
+            }
+            assert_eq!(iss(&tokens["access_token"]), world.issuer(realms));
+        }
+        // A retry hears the same, wherever it comes in.
+        let [one, other] = [realms, !realms].map(|asked| world.refresh("jwt", asked, &tokens));
+        assert_eq!((one.status, &one.text), (200, &other.text));
+    }
+}
+
+#[test]
+fn a_refresh_of_an_issuer_that_is_gone_is_refused_and_spends_nothing() {
+    use countersign_server::tenant_file::{self, ApplyOptions};
+    let world = World::start();
+    let tokens = world.logged_in("legacy", true, OFFLINE);
+    let set = |on: bool| {
+        let name = domain::TenantName::parse("both").unwrap();
+        let exported = tenant_file::export(&world.server.setup, &name).unwrap();
+        let (was, is) = (format!("realms_layout = {}", !on), format!("realms_layout = {on}"));
+        assert!(on || exported.contains(&was), "{exported}");
+        let changed = if exported.contains(&was) {
+            exported.replace(&was, &is)
+        } else {
+            exported.replacen("[settings]", &format!("[settings]\n{is}"), 1)
+        };
+        tenant_file::apply(&world.server.setup, &changed, ApplyOptions { dry_run: false, prune: false })
+            .unwrap();
+        let there = format!("{}/.well-known/openid-configuration", world.issuer(true));
+        let status = if on { 200 } else { 404 };
+        let seen = || (http().get(&there).said().status == status).then_some(());
+        assert!(wait_for(Duration::from_secs(10), seen).is_some());
+    };
+    set(false);
+    let refused = world.refresh("legacy", false, &tokens);
+    assert_eq!(refused.error(), (400, "invalid_grant".into()));
+    set(true);
+    let said = world.refresh("legacy", false, &tokens);
+    assert_eq!(said.status, 200, "{}", said.text);
+    assert_eq!(iss(&said.json()["id_token"]), world.issuer(true));
+}
+
+#[test]
+fn a_jwt_of_one_layout_stands_and_falls_at_both() {
+    let world = World::start();
+    for issued in [false, true] {
+        let revoke = |realms: bool, token: &str| {
+            let said = world.ask("jwt", realms, "revoke").form(&[("token", token)]).said();
+            assert_eq!(said.status, 200, "{}", said.text);
+        };
+        for revoked in [false, true] {
+            let tokens = world.logged_in("jwt", issued, OFFLINE);
+            let token = tokens["access_token"].as_str().unwrap();
+            assert_eq!(
+                iss(&tokens["access_token"]),
+                world.issuer(issued),
+                "it keeps what it was issued under"
+            );
+            for asked in [false, true] {
+                let answer = world.active(asked, token);
+                assert_eq!((&answer["active"], &answer["iss"]), (&json!(true), &json!(world.issuer(asked))));
+                let user = http().get(world.at(asked, "userinfo")).bearer_auth(token).said();
+                assert_eq!(user.status, 200, "{}", user.text);
+            }
+            revoke(revoked, token);
+            for asked in [false, true] {
+                assert_eq!(world.active(asked, token), json!({ "active": false }));
+                assert_eq!(http().get(world.at(asked, "userinfo")).bearer_auth(token).said().status, 401);
+                assert_eq!(world.refresh("jwt", asked, &tokens).error(), (400, "invalid_grant".into()));
+            }
         }
     }
 }

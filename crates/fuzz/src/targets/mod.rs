@@ -6,6 +6,7 @@
 mod clients;
 mod files;
 mod keys;
+mod registration;
 mod requests;
 mod values;
 
@@ -13,7 +14,7 @@ mod values;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 28] = [
+pub const ALL: [Target; 29] = [
     ("accept", requests::accept),
     ("assertion", clients::assertion),
     ("basic", clients::basic),
@@ -35,6 +36,7 @@ pub const ALL: [Target; 28] = [
     ("password_hash", keys::password_hash),
     ("password_rules", clients::password_rules),
     ("redirect_uri", files::redirect_uri),
+    ("registration", registration::registration),
     ("request_id", requests::request_id),
     ("scopes", values::scopes),
     ("sealed", keys::sealed),

@@ -11,7 +11,13 @@ use super::text;
 /// A token has one kind, one length and one text.
 pub fn token_text(bytes: &[u8]) {
     let text = text(bytes);
-    let kinds = [TokenKind::Access, TokenKind::Refresh, TokenKind::Code];
+    let kinds = [
+        TokenKind::Access,
+        TokenKind::Refresh,
+        TokenKind::Code,
+        TokenKind::Registration,
+        TokenKind::InitialAccess,
+    ];
     let read: Vec<_> = kinds.iter().filter_map(|kind| Some((kind, tokens::parse(*kind, &text)?))).collect();
     assert!(read.len() <= 1, "one text, two kinds");
     for (kind, token) in read {

@@ -306,7 +306,7 @@ pub(crate) async fn revoke(call: Call, with: Credentials, token: Known) {
             pause().await;
             revoke::access(&caller, &presented, session.as_ref())
         }
-        TokenKind::Refresh | TokenKind::Code | TokenKind::Registration => {
+        TokenKind::Refresh | TokenKind::Code | TokenKind::Registration | TokenKind::InitialAccess => {
             let stored = call.store().refresh(&presented.locator).unwrap();
             pause().await;
             revoke::refresh(&caller, &presented, stored.as_ref())

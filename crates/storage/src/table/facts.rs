@@ -1,6 +1,6 @@
 //! What a session or a family knows of its grant and is read only as a whole: one JSON document.
 
-use domain::{ChannelCode, Confirmation, GrantSubject, PolicyCode, SubjectId, UserId};
+use domain::{ChannelCode, Confirmation, GrantSubject, Layout, PolicyCode, SubjectId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{from_json, to_json};
@@ -26,6 +26,9 @@ pub(super) struct Facts {
     pub(super) channel: Option<ChannelCode>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) context: Vec<(String, String)>,
+    /// None: the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) layout: Option<Layout>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cnf: Option<Confirmation>,
 }

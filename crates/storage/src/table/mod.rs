@@ -7,6 +7,7 @@ pub(crate) mod clients;
 mod facts;
 pub(crate) mod policies;
 pub(crate) mod refresh;
+pub(crate) mod registration_tokens;
 pub(crate) mod remembered_ids;
 pub(crate) mod sessions;
 pub(crate) mod signing_keys;

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use domain::{
-    ClientId, FamilyEnd, Locator, RefreshFamily, RefreshToken, Scopes, SecretDigest, SessionLimits,
+    ClientId, FamilyEnd, Layout, Locator, RefreshFamily, RefreshToken, Scopes, SecretDigest, SessionLimits,
     StoredRefresh, TenantId, Timestamp, Ttl, UserId,
 };
 
@@ -77,6 +77,7 @@ impl FamilyRow {
             policy: family.policy.clone(),
             channel: family.channel.clone(),
             context: family.context.clone(),
+            layout: (family.layout != Layout::default()).then_some(family.layout),
             cnf: family.confirmation,
             ..Facts::default()
         };
@@ -109,6 +110,7 @@ impl FamilyRow {
         Ok(RefreshFamily {
             locator: locator(&self.locator, "refresh_families.locator")?,
             client_id: sound(ClientId::parse(&self.client_id), "refresh_families.client_id")?,
+            layout: facts.layout.unwrap_or_default(),
             subject: facts.subject(self.user_id)?,
             scopes: sound(Scopes::parse(&self.scopes, false), "refresh_families.scopes")?,
             audience: facts.audience,

@@ -8,8 +8,8 @@ use domain::port::{
 };
 use domain::{
     AdminWrite, Applied, AuthenticationPolicy, Authenticator, ClientId, Fault, Locator, PolicyCode,
-    RefreshFamily, RememberedFor, RememberedKey, Session, SigningKeyRecord, SourceAddr, SourceFailures,
-    StoredRefresh, SubjectId, TenantSettings, User, UserId, WriteBatch,
+    RefreshFamily, RegistrationToken, RememberedFor, RememberedKey, Session, SigningKeyRecord, SourceAddr,
+    SourceFailures, StoredRefresh, SubjectId, TenantSettings, User, UserId, WriteBatch,
 };
 use storage::{AuditFilter, TenantStore};
 use testkit::conformance::TestStore;
@@ -74,6 +74,10 @@ impl TestStore for Handle {
 
     fn keys(&mut self) -> Result<Vec<SigningKeyRecord>, Fault> {
         self.store.keys()
+    }
+
+    fn registration_token(&mut self, id: &Locator) -> Result<Option<RegistrationToken>, Fault> {
+        self.store.registration_token(id)
     }
 
     fn settings(&mut self) -> Result<(TenantSettings, i64), Fault> {

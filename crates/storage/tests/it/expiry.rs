@@ -1,8 +1,11 @@
 //! Expiry, in small batches.
 
+use std::collections::BTreeSet;
+
 use domain::port::{Apply, RefreshLookup};
 use domain::{
-    Applied, Remembered, RememberedFor, RememberedKey, SourceFailures, Timestamp, Write, WriteBatch,
+    AdminWrite, Applied, RegistrationToken, Remembered, RememberedFor, RememberedKey, Scopes, SecretDigest,
+    SourceFailures, Timestamp, Write, WriteBatch,
 };
 use storage::{Expired, TenantStore};
 use testkit::{client_id, source};
@@ -15,6 +18,7 @@ both!(
     families_go_after_their_tokens,
     failures_of_sources_go,
     remembered_identifiers_go,
+    registration_tokens_go,
     two_nodes_may_expire_at_once,
 );
 
@@ -60,6 +64,34 @@ fn remembered_identifiers_go(fixture: &Fixture) {
         let removed = expire(fixture, later(secs), 10);
         assert_eq!(removed, Expired { remembered_ids: 2, ..Expired::default() });
         assert_eq!(fixture.raw().count("remembered_ids"), left);
+    }
+}
+
+fn registration_tokens_go(fixture: &Fixture) {
+    for (name, secs) in [("one", 60), ("two", 61)] {
+        let (_, store) = fixture.tenant(name);
+        let new = || {
+            let token = RegistrationToken {
+                locator: locator(fresh()),
+                digest: SecretDigest::of(b"x"),
+                label: String::new(),
+                max_uses: 1,
+                uses: 0,
+                created_at: NOW,
+                expires_at: later(secs),
+                scopes: Scopes::default(),
+                auth_methods: BTreeSet::new(),
+            };
+            AdminWrite::InsertRegistrationToken(Box::new(token))
+        };
+        assert_eq!(store.change(vec![new(), new()], Vec::new()).expect("an answer"), Applied::Committed);
+        assert_eq!(store.registration_tokens(None, 10).expect("an answer").len(), 2);
+    }
+    assert_eq!(expire(fixture, later(59), 10), Expired::default());
+    for (secs, left) in [(60, 2), (61, 0)] {
+        let removed = expire(fixture, later(secs), 10);
+        assert_eq!(removed, Expired { registration_tokens: 2, ..Expired::default() });
+        assert_eq!(fixture.raw().count("registration_tokens"), left);
     }
 }
 

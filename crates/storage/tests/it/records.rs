@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::port::PasswordHash;
 use domain::{
-    AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, ClientSecrets, GrantSubject, Locator,
+    AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, ClientSecrets, GrantSubject, Layout, Locator,
     RefreshFamily, RefreshToken, RequestId, Scopes, SecretDigest, Session, SessionLimits, SubjectId,
     Timestamp, Ttl, User, Write,
 };
@@ -95,6 +95,7 @@ pub(crate) fn family(family: u32, n: u32, expires_at: Timestamp) -> Write {
     let row = RefreshFamily {
         locator: locator(family),
         client_id: client_id(CLIENT),
+        layout: Layout::default(),
         subject: GrantSubject { user_id: bob.id, user_name: bob.user_name, subject_id },
         scopes: Scopes::default(),
         audience: Vec::new(),

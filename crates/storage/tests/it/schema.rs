@@ -49,7 +49,7 @@ fn two_processes_migrate_once(fixture: &Fixture) {
 }
 
 fn what_goes_up_comes_down(fixture: &Fixture) {
-    assert_eq!(tables(fixture).len(), 14, "{:?}", tables(fixture));
+    assert_eq!(tables(fixture).len(), 15, "{:?}", tables(fixture));
     let engine = if fixture.is_server { "postgres" } else { "sqlite" };
     for name in names(engine).iter().rev() {
         let down = std::fs::read_to_string(folder(engine).join(name).join("down.sql")).expect("down.sql");

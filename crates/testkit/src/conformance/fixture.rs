@@ -3,8 +3,8 @@
 use domain::port::PasswordHash;
 use domain::{
     AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, Authenticator, Client, ClientSecrets,
-    GrantSubject, Locator, PolicyCode, RefreshFamily, RefreshToken, RequestId, Scopes, SecretDigest, Session,
-    SessionLimits, SourceAddr, StoredRefresh, Timestamp, Ttl, User, UserId, Write, WriteBatch,
+    GrantSubject, Layout, Locator, PolicyCode, RefreshFamily, RefreshToken, RequestId, Scopes, SecretDigest,
+    Session, SessionLimits, SourceAddr, StoredRefresh, Timestamp, Ttl, User, UserId, Write, WriteBatch,
 };
 
 use super::TestStore;
@@ -117,6 +117,7 @@ pub(super) fn family(family: u32, n: u32) -> RefreshFamily {
     RefreshFamily {
         locator: locator(family),
         client_id: client_id(CLIENT),
+        layout: Layout::default(),
         subject: subject(),
         scopes: scopes("openid profile"),
         audience: Vec::new(),

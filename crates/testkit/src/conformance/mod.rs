@@ -10,6 +10,7 @@ mod families;
 mod fixture;
 mod races;
 mod records;
+mod registration_tokens;
 mod remembered;
 mod sessions;
 mod store;
@@ -21,6 +22,7 @@ pub use clients::*;
 pub use families::*;
 pub use races::*;
 pub use records::*;
+pub use registration_tokens::*;
 pub use remembered::*;
 pub use sessions::*;
 pub use store::TestStore;
@@ -105,6 +107,9 @@ macro_rules! conformance_cases {
             an_identifier_is_used_once
             an_identifier_is_remembered_for_one_purpose
             remembering_twice_is_remembering_once
+            a_registration_token_is_used_as_often_as_it_says
+            a_registration_token_is_of_one_tenant_and_can_be_revoked
+            of_two_last_uses_of_a_registration_token_one_wins
             of_two_uses_of_an_identifier_one_wins
             of_two_rotations_one_wins
             of_two_failures_seen_alike_one_wins

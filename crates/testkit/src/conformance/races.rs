@@ -19,7 +19,7 @@ use crate::client_id;
 const ROUNDS: u32 = 50;
 
 /// Runs both at once, each with a handle of its own, and tells what became of them.
-fn race(
+pub(super) fn race(
     store: &dyn TestStore,
     one: impl FnOnce(&mut dyn TestStore) -> Applied + Send,
     two: impl FnOnce(&mut dyn TestStore) -> Applied + Send,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::policy::{CharacterRange, DeliveryGateway};
 use domain::{
     AccessTokenFormat, AdminWrite, AuthMethod, AuthenticatorStatus, ChannelCode, Client, ClientKeys,
-    ClientSecrets, Confirmation, GrantType, PasswordConstraints, ProfileName, RefreshFamily, ResponseSigning,
-    SecretDigest, Session, SessionLimits, SigningAlg, SigningKeyRecord, SourceFailures, Statistics,
-    StoredRefresh, TenantSettings, Thumbprint, Timestamp, Ttl, Write,
+    ClientSecrets, Confirmation, GrantType, Layout, PasswordConstraints, ProfileName, RefreshFamily,
+    ResponseSigning, SecretDigest, Session, SessionLimits, SigningAlg, SigningKeyRecord, SourceFailures,
+    Statistics, StoredRefresh, TenantSettings, Thumbprint, Timestamp, Ttl, Write,
 };
 
 use super::TestStore;
@@ -59,6 +59,7 @@ pub fn a_session_reads_back(store: &mut dyn TestStore) {
 pub fn a_family_and_its_token_read_back(store: &mut dyn TestStore) {
     seed(store);
     let full = RefreshFamily {
+        layout: Layout::Realms,
         audience: vec!["https://api.example".to_owned()],
         acr: Some("2".to_owned()),
         amr: vec!["pwd".to_owned()],

@@ -1,7 +1,7 @@
 //! What a store offers to the suite besides its ports.
 
 use domain::port::TenantPorts;
-use domain::{AdminWrite, Applied, Fault, Locator, SigningKeyRecord, TenantSettings};
+use domain::{AdminWrite, Applied, Fault, Locator, RegistrationToken, SigningKeyRecord, TenantSettings};
 
 use crate::MemoryStore;
 
@@ -24,6 +24,12 @@ pub trait TestStore: TenantPorts + Send {
     /// # Errors
     /// When the store cannot answer.
     fn keys(&mut self) -> Result<Vec<SigningKeyRecord>, Fault>;
+
+    /// An initial access token, live or not.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    fn registration_token(&mut self, id: &Locator) -> Result<Option<RegistrationToken>, Fault>;
 
     /// The tenant's settings and revision, not from a cache.
     ///
@@ -53,6 +59,10 @@ impl TestStore for MemoryStore {
 
     fn keys(&mut self) -> Result<Vec<SigningKeyRecord>, Fault> {
         Ok(Self::keys(self))
+    }
+
+    fn registration_token(&mut self, id: &Locator) -> Result<Option<RegistrationToken>, Fault> {
+        Ok(Self::registration_token(self, id))
     }
 
     fn settings(&mut self) -> Result<(TenantSettings, i64), Fault> {

@@ -23,6 +23,9 @@ impl State {
             | AdminWrite::SetClientSecrets(..)
             | AdminWrite::RequireClient(..)
             | AdminWrite::RemoveClient(_) => self.administer_client(write)?,
+            AdminWrite::InsertRegistrationToken(_)
+            | AdminWrite::UseRegistrationToken(_)
+            | AdminWrite::RemoveRegistrationToken(_) => self.administer_registration_token(write)?,
             AdminWrite::UseOnce(id) => {
                 require(self.remembered.insert((id.purpose, id.key), id.expires_at).is_none())?;
             }
@@ -86,6 +89,22 @@ impl State {
                 self.remove_grants(|client, _| client == id);
                 Ok(())
             }
+            _ => Ok(()),
+        }
+    }
+
+    fn administer_registration_token(&mut self, write: &AdminWrite) -> Result<(), Conflict> {
+        let tokens = &mut self.registration_tokens;
+        match write {
+            AdminWrite::InsertRegistrationToken(new) => {
+                require(tokens.insert(new.locator, (**new).clone()).is_none())
+            }
+            AdminWrite::UseRegistrationToken(id) => {
+                let token = tokens.get_mut(id).filter(|token| token.uses < token.max_uses).ok_or(Conflict)?;
+                token.uses += 1;
+                Ok(())
+            }
+            AdminWrite::RemoveRegistrationToken(id) => require(tokens.remove(id).is_some()),
             _ => Ok(()),
         }
     }

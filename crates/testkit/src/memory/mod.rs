@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use domain::port::StoredClient;
 use domain::{
     AdminWrite, Applied, AuditEvent, AuthenticationPolicy, Authenticator, Client, ClientId, ClientSecrets,
-    Locator, PolicyCode, ProfileName, RefreshFamily, RefreshToken, RememberedFor, RememberedKey, Session,
-    SigningKeyRecord, SourceAddr, SourceFailures, TenantSettings, Timestamp, User, UserId, Write, WriteBatch,
+    Locator, PolicyCode, ProfileName, RefreshFamily, RefreshToken, RegistrationToken, RememberedFor,
+    RememberedKey, Session, SigningKeyRecord, SourceAddr, SourceFailures, TenantSettings, Timestamp, User,
+    UserId, Write, WriteBatch,
 };
 
 /// What the store holds. A batch works on a copy, which takes its place when every precondition held.
@@ -27,6 +28,7 @@ struct State {
     families: BTreeMap<Locator, RefreshFamily>,
     tokens: BTreeMap<Locator, RefreshToken>,
     source_failures: BTreeMap<(ClientId, SourceAddr), SourceFailures>,
+    registration_tokens: BTreeMap<Locator, RegistrationToken>,
     remembered: BTreeMap<(RememberedFor, RememberedKey), Timestamp>,
     keys: BTreeMap<String, SigningKeyRecord>,
     audit: Vec<AuditEvent>,
@@ -54,6 +56,7 @@ impl MemoryStore {
             families: BTreeMap::new(),
             tokens: BTreeMap::new(),
             source_failures: BTreeMap::new(),
+            registration_tokens: BTreeMap::new(),
             remembered: BTreeMap::new(),
             keys: BTreeMap::new(),
             audit: Vec::new(),
@@ -92,15 +95,16 @@ impl MemoryStore {
     }
 
     /// Removes what has expired at `now`, as the server's job does: sessions by their total limit, families with
-    /// their tokens, failures of sources, remembered identifiers.
+    /// their tokens, failures of sources, remembered identifiers, initial access tokens.
     pub fn expire(&self, now: Timestamp) {
         let mut state = self.state();
         state.sessions.retain(|_, session| !session.expires_at.has_passed(now));
-        let State { families, tokens, source_failures, remembered, .. } = &mut *state;
+        let State { families, tokens, source_failures, remembered, registration_tokens, .. } = &mut *state;
         families.retain(|_, family| !family.expires_at.has_passed(now));
         tokens.retain(|_, token| families.contains_key(&token.family));
         source_failures.retain(|_, failures| !failures.expires_at.has_passed(now));
         remembered.retain(|_, expires_at| !expires_at.has_passed(now));
+        registration_tokens.retain(|_, token| !token.expires_at.has_passed(now));
     }
 
     /// The audit log, oldest first.
@@ -121,6 +125,11 @@ impl MemoryStore {
     /// The signing keys, by `kid`.
     pub fn keys(&self) -> Vec<SigningKeyRecord> {
         self.state().keys.values().cloned().collect()
+    }
+
+    /// An initial access token, live or not.
+    pub fn registration_token(&self, id: &Locator) -> Option<RegistrationToken> {
+        self.state().registration_tokens.get(id).cloned()
     }
 
     /// The tenant's settings and revision.

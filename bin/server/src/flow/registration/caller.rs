@@ -13,7 +13,12 @@ use domain::{
 use oidc_core::sender;
 
 use super::stored;
-use crate::{extract::Call, flow::client, registration::Registrar, respond::Stop};
+use crate::{
+    extract::Call,
+    flow::client,
+    registration::{Allowance, Registrar},
+    respond::Stop,
+};
 
 const INVALID: Refusal = Refusal::new(
     OAuthErrorCode::InvalidToken,
@@ -37,16 +42,41 @@ const FORBIDDEN: Refusal = Refusal::new(
     "Registering clients needs the permission register_clients",
 );
 
-/// Who may register a client: an administrator, or anyone where the tenant is open.
+/// The same answer as to any token that will not do; the audit log tells the difference.
+const SPENT: Refusal = Refusal::new(
+    OAuthErrorCode::InvalidToken,
+    "registration_token_spent",
+    "The token is not known, has expired, or is for another client",
+);
+
+/// Who may register a client: an administrator, the holder of an initial access token, or anyone where the tenant is
+/// open.
 pub(super) async fn registrar(call: &Call) -> Result<Registrar, Stop> {
     let open = call.facts.tenant.settings.open_registrations_per_day > 0;
     if call.authorization.is_empty() && open {
         return Ok(Registrar::Anyone);
     }
-    match token_text::parse(TokenKind::Access, bearer(call)?.expose()) {
+    let presented = bearer(call)?;
+    if let Some(token) = token_text::parse(TokenKind::InitialAccess, presented.expose()) {
+        return holder(call, &token).await.map(Registrar::Holder);
+    }
+    match token_text::parse(TokenKind::Access, presented.expose()) {
         Some(token) => Ok(administrator(call, &token).await?.0),
         None => Err(INVALID.into()),
     }
+}
+
+/// The holder of an initial access token that is good for another registration (RFC 7591 §3). Its use is counted
+/// where the client is written.
+async fn holder(call: &Call, token: &PresentedToken) -> Result<Allowance, Stop> {
+    let locator = token.locator;
+    let known = call.read(1, move |store| store.registration_token(&locator)).await?;
+    let known = known.filter(|known| token.digest.matches(&known.digest)).ok_or(INVALID)?;
+    call.proven(format!("registration token {}", known.id()));
+    if !known.is_live(call.now) {
+        return Err(SPENT.into());
+    }
+    Ok(Allowance { token: known.locator, scopes: known.scopes, auth_methods: known.auth_methods })
 }
 
 /// Who may touch the registration of client `id`, the client with its secrets as stored now, and its own registration access token if
@@ -71,6 +101,7 @@ pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient
     let own = kept.filter(|kept| matches && digest.is_some() && kept.client.enabled);
     let kept = own.ok_or(INVALID)?;
     call.client(kept.client.client_id.as_str());
+    call.proven("its registration access token".to_owned());
     Ok((Registrar::Itself, kept, Some(presented)))
 }
 
@@ -98,6 +129,7 @@ async fn administrator(call: &Call, token: &PresentedToken) -> Result<(Registrar
     let known = client::client(call, &session.client_id).await?.filter(|known| known.client.enabled);
     let known = known.ok_or(INVALID)?;
     let client = &known.client;
+    call.proven(format!("client {}", client.client_id));
     let near = client.allowed_sources.iter().any(|net| net.contains(&call.source.ip()));
     if !near && !client.allowed_sources.is_empty() {
         return Err(INVALID.into());

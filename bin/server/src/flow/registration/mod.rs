@@ -2,11 +2,13 @@
 
 mod caller;
 mod quota;
+mod record;
+
+use std::collections::BTreeSet;
 
 use domain::{
-    AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, AuthMethod, Client, ClientId, ClientSecrets,
-    Env, Fault, Minted, OAuthErrorCode, Refusal, Registration, Secret, SubjectId, Timestamp, TokenKind,
-    encoding, machine_secret,
+    AdminWrite, Applied, AuthMethod, Client, ClientId, ClientSecrets, Env, Fault, Minted, OAuthErrorCode,
+    Refusal, Registration, Secret, SubjectId, Timestamp, TokenKind, encoding, machine_secret,
     port::{ClientLookup as _, KeyedDigest as _, StoredClient, UserLookup as _},
     token_text,
 };
@@ -30,38 +32,52 @@ const DUPLICATE: Refusal =
 /// [`Stop::Refused`]: `invalid_token`, `access_denied`, `temporarily_unavailable` beyond the quota, those of
 /// [`registration::client`], `duplicate_client`. [`Stop::Fault`].
 pub async fn register(call: &Call) -> Result<Reply, Stop> {
-    let registrar = caller::registrar(call).await?;
-    let members = members(call)?;
-    let chosen = chosen_id(call, &registrar, &members)?;
+    let result = registered_client(call).await;
+    record::told(call, "register", result).await
+}
+
+async fn registered_client(call: &Call) -> Result<Reply, Stop> {
     for _ in 0..ROUNDS {
+        // Each round anew: a token may have been used up or revoked meanwhile.
+        let registrar = caller::registrar(call).await?;
+        let members = registration::document(&call.document)?;
+        let chosen = chosen_id(call, &members, &registrar)?;
+        if let Some(id) = chosen.clone()
+            && is_taken(call, id).await?
+        {
+            return Err(DUPLICATE.into());
+        }
         let id = chosen.clone().map_or_else(|| generated_id(call), Ok)?;
-        let bounds = Bounds { facts: &call.facts, registrar: &registrar, existing: None };
+        let bounds = bounds(call, &registrar, None);
         let mut client = registration::client(&members, id, bounds)?;
         let mut writes = quota::writes(call, &registrar).await?;
         let token = token_text::mint(TokenKind::Registration, &call.env())?;
-        client.registration = Some(registered(&token, call.now));
+        let auth_methods = match &registrar {
+            Registrar::Holder(allowance) => allowance.auth_methods.clone(),
+            Registrar::Administrator(_) | Registrar::Anyone | Registrar::Itself => BTreeSet::new(),
+        };
+        client.registration = Some(Registration { auth_methods, ..registered(&token, call.now) });
         client.generation = call.env().generation()?;
         let (secret, secrets) = secrets(call, &client)?;
         call.client(client.client_id.as_str());
         writes.push(AdminWrite::InsertClient(Box::new(client.clone()), secrets));
-        if change(call, writes, &client, "registered").await? == Applied::Committed {
+        if record::change(call, writes, &client, "registered").await? == Applied::Committed {
             let answer = answer(call, &client, secret.as_ref(), Some(&token.text));
             return Ok(Reply::Registered { answer, hid: call.facts.profile.hid_members });
-        }
-        let id = client.client_id;
-        if chosen.is_some() && call.read(3, move |store| is_taken(store, &id)).await? {
-            return Err(DUPLICATE.into());
         }
     }
     Err(Fault::Contended(ROUNDS).into())
 }
 
-/// Whether a client has that id, or a user that name or opaque id: tokens would not tell one from the other.
-fn is_taken(store: &mut TenantStore, id: &ClientId) -> Result<bool, Fault> {
+/// Whether a client has that id, or a user has it as opaque id or as name: in `hid` the one is the `sub` of a machine's
+/// token and the other of a user's, and who reads it must be able to tell them apart (RFC 9700 §4.15).
+async fn is_taken(call: &Call, id: ClientId) -> Result<bool, Fault> {
     let subject = SubjectId::parse(id.as_str());
-    Ok(store.client(id)?.is_some()
-        || store.user_by_name(id.as_str())?.is_some()
-        || subject.map(|subject| store.user_by_subject(&subject)).transpose()?.flatten().is_some())
+    let look = move |store: &mut TenantStore| {
+        let user = subject.map(|subject| store.user_by_subject(&subject)).transpose()?.flatten();
+        Ok(user.is_some() || store.user_by_name(id.as_str())?.is_some() || store.client(&id)?.is_some())
+    };
+    call.read(3, look).await
 }
 
 /// Reads a registration (RFC 7592 §2.1). The secret was shown once; the registration access token is the one that came.
@@ -69,8 +85,10 @@ fn is_taken(store: &mut TenantStore, id: &ClientId) -> Result<bool, Fault> {
 /// # Errors
 /// [`Stop::Refused`]: `invalid_token`, `access_denied`, `invalid_request`. [`Stop::Fault`].
 pub async fn read(call: &Call, id: &str) -> Result<Reply, Stop> {
-    let (_registrar, kept, presented) = caller::of(call, id).await?;
-    Ok(Reply::Json(answer(call, &kept.client, None, presented.as_ref())))
+    let result = caller::of(call, id).await.map(|(_registrar, kept, presented)| {
+        Reply::Json(answer(call, &kept.client, None, presented.as_ref()))
+    });
+    record::told(call, "read", result).await
 }
 
 /// Replaces a registration (RFC 7592 §2.2). The client's own registration access token is spent by it, and the answer
@@ -79,26 +97,34 @@ pub async fn read(call: &Call, id: &str) -> Result<Reply, Stop> {
 /// # Errors
 /// As [`register`], but for the quota.
 pub async fn replace(call: &Call, id: &str) -> Result<Reply, Stop> {
+    let result = replaced_client(call, id).await;
+    record::told(call, "replace", result).await
+}
+
+async fn replaced_client(call: &Call, id: &str) -> Result<Reply, Stop> {
     for _ in 0..ROUNDS {
         let (registrar, kept, _presented) = caller::of(call, id).await?;
         let (stored, secrets) = (&kept.client, &kept.secrets);
-        let members = members(call)?;
+        let members = registration::document(&call.document)?;
         fits(call, &members, &kept)?;
-        let bounds = Bounds { facts: &call.facts, registrar: &registrar, existing: Some(stored) };
+        let bounds = bounds(call, &registrar, Some(stored));
         let mut client = registration::client(&members, stored.client_id.clone(), bounds)?;
         let mut writes = vec![unchanged(stored)?];
         let mut shown = None;
         if registrar == Registrar::Itself {
             let token = token_text::mint(TokenKind::Registration, &call.env())?;
-            let since = stored.registration.as_ref().map_or(call.now, |own| own.issued_at);
-            client.registration = Some(registered(&token, since));
+            let renewed = registered(&token, call.now);
+            client.registration = Some(match stored.registration.clone() {
+                Some(own) => Registration { token: renewed.token, ..own },
+                None => renewed,
+            });
             shown = Some(token.text);
         }
         let secret = new_secret(call, &client, secrets)?;
         writes.push(AdminWrite::UpdateClient(Box::new(client.clone())));
         let (secret, secrets) = secret.map_or((None, None), |(secret, secrets)| (secret, Some(secrets)));
         writes.extend(secrets.map(|secrets| AdminWrite::SetClientSecrets(client.client_id.clone(), secrets)));
-        if change(call, writes, &client, "registration_replaced").await? == Applied::Committed {
+        if record::change(call, writes, &client, "registration_replaced").await? == Applied::Committed {
             return Ok(Reply::Json(answer(call, &client, secret.as_ref(), shown.as_ref())));
         }
     }
@@ -110,54 +136,49 @@ pub async fn replace(call: &Call, id: &str) -> Result<Reply, Stop> {
 /// # Errors
 /// As [`read`].
 pub async fn remove(call: &Call, id: &str) -> Result<Reply, Stop> {
+    let result = removed_client(call, id).await;
+    record::told(call, "remove", result).await
+}
+
+async fn removed_client(call: &Call, id: &str) -> Result<Reply, Stop> {
     for _ in 0..ROUNDS {
         let (_registrar, kept, _presented) = caller::of(call, id).await?;
         let client = &kept.client;
         let writes = vec![unchanged(client)?, AdminWrite::RemoveClient(client.client_id.clone())];
-        if change(call, writes, client, "registration_removed").await? == Applied::Committed {
+        if record::change(call, writes, client, "registration_removed").await? == Applied::Committed {
             return Ok(Reply::NoContent);
         }
     }
     Err(Fault::Contended(ROUNDS).into())
 }
 
-fn members(call: &Call) -> Result<Map<String, Value>, Stop> {
-    let problem = Refusal::new(
-        OAuthErrorCode::InvalidClientMetadata,
-        "broken_json",
-        "The body must be a JSON object of client metadata",
-    );
-    serde_json::from_slice(&call.document).map_err(|_error| problem.into())
+fn bounds<'a>(call: &'a Call, registrar: &'a Registrar, existing: Option<&'a Client>) -> Bounds<'a> {
+    let facts = &call.facts;
+    let (settings, policies) = (&facts.tenant.settings, &facts.policies);
+    Bounds { settings, policies, profile: facts.profile, registrar, existing }
 }
 
-/// In `hid` a caller may choose the id (CONTRACT 4.16); it stands in a path, so it is of unreserved characters
-/// (RFC 3986 §2.3).
+/// In `hid` an administrator may choose the id (CONTRACT 4.16); it stands in a path, so it is of unreserved characters
+/// (RFC 3986 §2.3). Nobody else may: they would take a name that somebody else is about to be known by (RFC 9700 §4.15).
 fn chosen_id(
     call: &Call,
-    registrar: &Registrar,
     members: &Map<String, Value>,
+    registrar: &Registrar,
 ) -> Result<Option<ClientId>, Stop> {
     let Some(value) = members.get("client_id").filter(|_| call.facts.profile.hid_members) else {
         return Ok(None);
     };
-    if *registrar == Registrar::Anyone {
-        // Who is nobody yet is not to be taken for someone (RFC 9700 §4.15).
-        return Err(registration::bad(
-            "client_id_not_granted",
-            "client_id is for an administrator to choose",
-        )
-        .into());
+    if !matches!(registrar, Registrar::Administrator(_)) {
+        let text = "client_id is for an administrator to choose";
+        return Err(registration::bad("client_id_not_granted", text).into());
     }
-    // A path's segments of dots alone go elsewhere (RFC 3986 §5.2.4).
+    // "." and ".." lead elsewhere (RFC 3986 §5.2.4).
     let plain = |text: &&str| {
-        *text != "."
-            && *text != ".."
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)) && ![".", ".."].contains(text)
     };
     let id = value.as_str().filter(plain).and_then(ClientId::parse);
-    let problem =
-        registration::bad("client_id", "client_id must be 1 to 255 of A-Z a-z 0-9 - . _ ~, and not . or ..");
-    id.map(Some).ok_or_else(|| problem.into())
+    let text = "client_id must be 1 to 255 of A-Z a-z 0-9 - . _ ~, and not only dots";
+    id.map(Some).ok_or_else(|| registration::bad("client_id", text).into())
 }
 
 /// 48 decimal digits in `hid`, as the vendor's; else 128 random bits as text.
@@ -174,7 +195,8 @@ fn generated_id(call: &Call) -> Result<ClientId, Fault> {
 }
 
 fn registered(token: &Minted, issued_at: Timestamp) -> Registration {
-    Registration { token: encoding::base64url(token.digest.as_bytes()), issued_at }
+    let token = encoding::base64url(token.digest.as_bytes());
+    Registration { token, issued_at, auth_methods: BTreeSet::new() }
 }
 
 /// That nobody else has changed anything of the client since: not its token, and not its roles.
@@ -240,24 +262,6 @@ fn new_secret(call: &Call, client: &Client, kept: &ClientSecrets) -> Result<Opti
         (false, false) => Ok(None),
         (true, _) | (false, true) => secrets(call, client).map(Some),
     }
-}
-
-async fn change(
-    call: &Call,
-    writes: Vec<AdminWrite>,
-    client: &Client,
-    reason: &'static str,
-) -> Result<Applied, Fault> {
-    let event =
-        AuditEvent::new(&call.env(), &call.origin, AuditKind::ClientChange, AuditOutcome::Success, reason)?;
-    let event = event.client(client.client_id.as_str());
-    call.app.database.available()?;
-    let store = call.store.clone();
-    let applied = call.app.reads.run(move || store.change(writes, vec![event])).await??;
-    if applied == Applied::Committed {
-        call.app.facts.forget(&call.facts.tenant.name);
-    }
-    Ok(applied)
 }
 
 fn answer(call: &Call, client: &Client, secret: Option<&Secret>, token: Option<&Secret>) -> domain::Claims {

@@ -14,10 +14,12 @@ use crate::{extract::Call, registration::Registrar, respond::Stop};
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 
-/// What takes the registrar's place in the quota: nothing for an administrator.
+/// What takes the registrar's place in the quota, or a use of its token: nothing for an administrator.
 pub(super) async fn writes(call: &Call, registrar: &Registrar) -> Result<Vec<AdminWrite>, Stop> {
-    if *registrar != Registrar::Anyone {
-        return Ok(Vec::new());
+    match registrar {
+        Registrar::Administrator(_) | Registrar::Itself => return Ok(Vec::new()),
+        Registrar::Holder(allowance) => return Ok(vec![AdminWrite::UseRegistrationToken(allowance.token)]),
+        Registrar::Anyone => {}
     }
     let settings = &call.facts.tenant.settings;
     let limits = [

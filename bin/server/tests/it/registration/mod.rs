@@ -1,7 +1,14 @@
 //! Client registration (RFC 7591, RFC 7592; CONTRACT 4.16) over real HTTP.
 
 mod attacks;
+mod members;
+mod nodes;
+mod refusals;
+mod tokens;
 
+use std::collections::BTreeSet;
+
+use domain::{AdminWrite, Applied, Env, Locator, RegistrationToken, TokenKind, Ttl};
 use serde_json::{Value, json};
 
 use super::support::{Ask as _, Said, http, in_process::Server};
@@ -64,6 +71,35 @@ impl World {
         let said = self.register("std", &self.admin("std"), &machine());
         assert_eq!(said.status, 201, "{}", said.text);
         said.json()
+    }
+
+    /// An initial access token, as the command line makes it.
+    fn initial(&self, tenant: &str, change: impl FnOnce(&mut RegistrationToken)) -> (String, Locator) {
+        let env = Env { now: self.server.clock.now(), entropy: self.server.setup.entropy.as_ref() };
+        let minted = domain::token_text::mint(TokenKind::InitialAccess, &env).unwrap();
+        let mut token = RegistrationToken {
+            locator: minted.locator,
+            digest: minted.digest,
+            label: String::new(),
+            max_uses: 1,
+            uses: 0,
+            created_at: env.now,
+            expires_at: env.now.plus(Ttl::from_secs(60)),
+            scopes: testkit::scopes("api"),
+            auth_methods: BTreeSet::new(),
+        };
+        change(&mut token);
+        let write = AdminWrite::InsertRegistrationToken(Box::new(token));
+        assert_eq!(self.server.store(tenant).change(vec![write], vec![]).unwrap(), Applied::Committed);
+        (minted.text.expose().to_owned(), minted.locator)
+    }
+
+    /// What the audit log says of clients: outcome, reason, client, detail.
+    fn audited(&self, tenant: &str) -> Vec<(String, String, Option<String>, String)> {
+        let all = storage::AuditFilter { limit: 1000, ..storage::AuditFilter::default() };
+        let rows = self.server.store(tenant).audit(&all).unwrap();
+        let rows = rows.into_iter().filter(|row| row.kind == "client_change" && row.source.is_some());
+        rows.map(|row| (row.outcome, row.reason, row.client_id, row.detail)).collect()
     }
 
     fn works(&self, client: &Value) -> bool {
