@@ -107,6 +107,9 @@ fn refused(refusal: &Refusal, scheme: Scheme, realm: &str) -> HttpResponse {
     }
     let mut body = Claims::new();
     match &refusal.detail {
+        Detail::Scim(scim_type) => {
+            return builder.json(scim(refusal, scim_type, status(refusal.code, scheme)));
+        }
         Detail::None => {}
         Detail::HidFailure { reason, auth_type } => {
             let failure = serde_json::json!({ "reason": reason.code(), "authType": auth_type.as_str() });
@@ -122,6 +125,19 @@ fn refused(refusal: &Refusal, scheme: Scheme, realm: &str) -> HttpResponse {
     body.insert("error_description".to_owned(), refusal.description.into());
     body.insert("error".to_owned(), refusal.code.as_str().into());
     builder.json(body)
+}
+
+/// An error object of SCIM (RFC 7644 §3.12; CONTRACT 10.1).
+fn scim(refusal: &Refusal, scim_type: &str, status: StatusCode) -> Claims {
+    let mut body = Claims::new();
+    let schemas = serde_json::json!(["urn:ietf:params:scim:api:messages:2.0:Error"]);
+    body.insert("schemas".to_owned(), schemas);
+    if !scim_type.is_empty() {
+        body.insert("scimType".to_owned(), scim_type.into());
+    }
+    body.insert("detail".to_owned(), refusal.description.into());
+    body.insert("status".to_owned(), status.as_str().into());
+    body
 }
 
 const fn status(code: OAuthErrorCode, scheme: Scheme) -> StatusCode {

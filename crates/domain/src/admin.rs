@@ -13,6 +13,8 @@ use crate::{
 pub enum AdminWrite {
     /// Replaces the tenant's settings.
     PutSettings(TenantSettings),
+    /// Requires that the tenant's settings are as seen; changes nothing. Before a write of them.
+    RequireSettings(Box<TenantSettings>),
     /// Inserts or replaces a policy.
     PutPolicy(AuthenticationPolicy),
     /// Removes a policy, with the authenticators under it.

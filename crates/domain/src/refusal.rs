@@ -86,6 +86,8 @@ pub enum Detail {
     HidError(&'static str),
     /// `Retry-After`, seconds.
     RetryAfter(i64),
+    /// The error is told in SCIM's words (RFC 7644 §3.12), with this `scimType` if it is not empty.
+    Scim(&'static str),
 }
 
 /// A refusal: a value, not an `Err`. It may come with writes.

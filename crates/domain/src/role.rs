@@ -12,6 +12,8 @@ impl Permission {
     pub const INTROSPECT: &'static str = "introspect";
     /// May register clients, and change and remove what was registered (CONTRACT 4.16).
     pub const REGISTER_CLIENTS: &'static str = "register_clients";
+    /// May read and replace what the vendor calls customizations, such as the truststore (CONTRACT 2.1, 5.1).
+    pub const CUSTOMIZE: &'static str = "customize";
 
     /// Names a permission.
     pub fn new(name: &str) -> Self {
@@ -28,7 +30,7 @@ impl Permission {
 pub fn permissions_of(role: &str) -> &'static [&'static str] {
     match role {
         "RL_CLIENTIDM2M" => &[Permission::INTROSPECT, "FS_APIOTP", "FS_TSDUP"],
-        "RL_ORGADMIN" => &[Permission::INTROSPECT, Permission::REGISTER_CLIENTS],
+        "RL_ORGADMIN" => &[Permission::INTROSPECT, Permission::REGISTER_CLIENTS, Permission::CUSTOMIZE],
         _ => &[],
     }
 }

@@ -28,6 +28,13 @@ pub(crate) fn all(
 fn one(link: &mut Link, tenant: TenantId, write: &AdminWrite) -> Result<()> {
     match write {
         AdminWrite::PutSettings(settings) => tenants::put_settings(link, tenant, settings),
+        AdminWrite::RequireSettings(seen) => {
+            if tenants::settings(link, tenant)? == **seen {
+                Ok(())
+            } else {
+                Err(Failure::Conflict)
+            }
+        }
         AdminWrite::PutPolicy(policy) => policies::put(link, tenant, policy),
         AdminWrite::RemovePolicy(code) => policies::remove(link, tenant, code),
         AdminWrite::InsertClient(client, secrets) => insert_client(link, tenant, client, secrets),

@@ -207,7 +207,7 @@ async fn read(
         params::Sources { query: http.query_string(), content_type: text(header::CONTENT_TYPE), body: &body };
     // A document is its endpoint's to read.
     let (params, document): (Params, _) = match endpoint {
-        "register" => (Params::default(), body),
+        "register" | "keystores" => (Params::default(), body),
         _ => (params::read(sources, &facts.profile).map_err(Unread::Stop)?, web::Bytes::new()),
     };
     let source =

@@ -1,10 +1,12 @@
 //! Use cases that need more than one lookup: look up, decide, commit, and again on a conflict.
 
 pub mod access_token;
+mod administrator;
 mod assertion;
 pub mod client;
 pub mod comparison;
 pub mod endpoint;
+pub mod keystores;
 pub mod password;
 pub mod refresh;
 pub mod registration;

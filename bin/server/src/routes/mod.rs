@@ -3,6 +3,7 @@
 pub mod discovery;
 pub mod introspect;
 pub mod jwks;
+pub mod keystores;
 pub mod management;
 pub mod register;
 pub mod revoke;
@@ -35,6 +36,14 @@ pub fn public(config: &mut web::ServiceConfig) {
             .route(web::head().to(register::get))
             .route(web::put().to(register::put))
             .route(web::delete().to(register::delete)),
+    );
+    let path = "/configuration/{tenant}/v2/Custo/Keystores";
+    let one = format!("{path}/mtls_truststore");
+    config.service(resource(path, POSTED).route(web::post().to(keystores::put))).service(
+        resource(&one, "GET, HEAD, PUT, OPTIONS")
+            .route(web::get().to(keystores::get))
+            .route(web::head().to(keystores::get))
+            .route(web::put().to(keystores::put)),
     );
     config.default_service(web::to(not_found));
 }

@@ -151,14 +151,18 @@ pub(crate) fn put_settings(link: &mut Link, tenant: TenantId, settings: &TenantS
 
 /// Whether users stand in tokens by their names.
 pub(crate) fn names_users(link: &mut Link, tenant: TenantId) -> Result<bool> {
+    let settings = settings(link, tenant)?;
+    Ok(WireProfile::effective(settings.profile, None).subject == SubjectForm::UserName)
+}
+
+pub(crate) fn settings(link: &mut Link, tenant: TenantId) -> Result<TenantSettings> {
     let settings: String = scoped(tenant)
         .select(tenants::settings)
         .get_result(link.read())
         .optional()
         .map_err(on(TABLE, "select"))?
         .ok_or(Failure::Conflict)?;
-    let settings: TenantSettings = from_json(&settings, "tenants.settings")?;
-    Ok(WireProfile::effective(settings.profile, None).subject == SubjectForm::UserName)
+    from_json(&settings, "tenants.settings")
 }
 
 /// The first of `count` ids that nobody else is given.

@@ -11,6 +11,7 @@ impl State {
     pub(super) fn administer(&mut self, write: &AdminWrite) -> Result<(), Conflict> {
         match write {
             AdminWrite::PutSettings(settings) => self.settings = settings.clone(),
+            AdminWrite::RequireSettings(seen) => require(self.settings == **seen)?,
             AdminWrite::PutPolicy(policy) => {
                 self.policies.insert(policy.code.clone(), policy.clone());
             }

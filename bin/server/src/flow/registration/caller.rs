@@ -4,27 +4,16 @@ use std::sync::Arc;
 
 use domain::{
     Client, Fault, OAuthErrorCode, Permission, PresentedToken, Refusal, Scopes, Secret, SecretDigest,
-    TokenKind, encoding,
-    port::{SessionLookup as _, StoredClient},
-    role::permissions_of,
-    token_text,
+    TokenKind, encoding, port::StoredClient, role::permissions_of, token_text,
 };
-
-use oidc_core::sender;
 
 use super::stored;
 use crate::{
     extract::Call,
-    flow::client,
+    flow::administrator::{self, INVALID, bearer},
     registration::{Allowance, Registrar},
     respond::Stop,
 };
-
-const INVALID: Refusal = Refusal::new(
-    OAuthErrorCode::InvalidToken,
-    "invalid_token",
-    "The token is not known, has expired, or is for another client",
-);
 
 /// The vendor's word for it (CONTRACT 4.16).
 const NO_CLIENT: Refusal =
@@ -34,12 +23,6 @@ const BEYOND: Refusal = Refusal::new(
     OAuthErrorCode::AccessDenied,
     "client_has_more",
     "The client has scopes or permissions that its administrator has not",
-);
-
-const FORBIDDEN: Refusal = Refusal::new(
-    OAuthErrorCode::AccessDenied,
-    "permission_missing",
-    "Registering clients needs the permission register_clients",
 );
 
 /// The same answer as to any token that will not do; the audit log tells the difference.
@@ -105,40 +88,10 @@ pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient
     Ok((Registrar::Itself, kept, Some(presented)))
 }
 
-/// The bearer in the one `Authorization` header.
-fn bearer(call: &Call) -> Result<Secret, Refusal> {
-    let [value] = call.authorization.as_slice() else { return Err(INVALID) };
-    let text = std::str::from_utf8(value).ok().and_then(|text| text.split_once(' '));
-    let token = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    token.map(|(_, token)| Secret::new(token.trim().to_owned())).ok_or(INVALID)
-}
-
-/// A live, unbound session of a client with the permission, without a user in it (DECISIONS 5.4), and for no other
-/// resource than this server (RFC 8707 §2).
+/// A client with the permission, and what it may give: a token that was narrowed gives no more than it has.
 async fn administrator(call: &Call, token: &PresentedToken) -> Result<(Registrar, Arc<StoredClient>), Stop> {
-    let locator = token.locator;
-    let session = call.read(1, move |store| store.session(&locator)).await?;
-    let session = session.filter(|session| {
-        token.digest.matches(&session.digest)
-            && session.is_live(call.now)
-            && session.subject.is_none()
-            && session.confirmation.is_none()
-            && sender::is_for_issuer(session, call.issuer())
-    });
-    let session = session.ok_or(INVALID)?;
-    let known = client::client(call, &session.client_id).await?.filter(|known| known.client.enabled);
-    let known = known.ok_or(INVALID)?;
-    let client = &known.client;
-    call.proven(format!("client {}", client.client_id));
-    let near = client.allowed_sources.iter().any(|net| net.contains(&call.source.ip()));
-    if !near && !client.allowed_sources.is_empty() {
-        return Err(INVALID.into());
-    }
-    if !client.may(Permission::REGISTER_CLIENTS) {
-        return Err(FORBIDDEN.into());
-    }
-    // A token that was narrowed gives no more than it has.
-    let scopes = session.scopes.iter().filter(|scope| client.scopes.contains(scope));
+    let (session, known) = administrator::of(call, token, Permission::REGISTER_CLIENTS).await?;
+    let scopes = session.scopes.iter().filter(|scope| known.client.scopes.contains(scope));
     let scopes = Scopes::try_from(scopes.map(str::to_owned).collect::<Vec<_>>());
     let scopes = scopes.or(Err(Fault::Invariant("fewer scopes are scopes")))?;
     Ok((Registrar::Administrator(scopes), known))

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod demo;
+mod keystores;
 mod listener;
 mod registered;
 mod seeds;
