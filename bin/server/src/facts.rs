@@ -12,7 +12,7 @@ use domain::{
     SigningKeyRecord, Tenant, TenantId, TenantName, Timestamp, Ttl, WireProfile,
     port::{ClientLookup as _, Signer, StoredClient},
 };
-use jose::{JoseVerifier, MasterKey, OpenSslSigner, Truststore, VerifiedJws};
+use jose::{Crls, JoseVerifier, MasterKey, OpenSslSigner, Revocation, Truststore, VerifiedJws};
 use moka::sync::Cache;
 use oidc_core::discovery;
 use storage::Database;
@@ -202,7 +202,16 @@ fn key_set<'a, I: Iterator<Item = &'a TenantKey>>(keys: I) -> String {
 /// The tenant's truststore. One that does not read was not written by us: it trusts nobody, and the log says so.
 fn truststore(tenant: &Tenant) -> Option<Truststore> {
     let read = Truststore::from_pem(tenant.settings.mtls_truststore.as_deref()?);
-    read.map_err(|error| tracing::error!(tenant = %tenant.name, "the truststore {error}")).ok()
+    let read = read.map_err(|error| tracing::error!(tenant = %tenant.name, "the truststore {error}")).ok()?;
+    let Some(crl) = tenant.settings.mtls_crl.as_deref() else { return Some(read) };
+    let crls = Crls::from_pem(crl);
+    let crls = crls.map_err(|error| tracing::error!(tenant = %tenant.name, "the revocation list {error}"));
+    Some(
+        read.with_revocation(Some(Revocation {
+            crls: crls.ok()?,
+            open: tenant.settings.mtls_revocation_open,
+        })),
+    )
 }
 
 impl TenantKey {

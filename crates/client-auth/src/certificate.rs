@@ -98,7 +98,12 @@ fn prove(
 /// How much a reason says to whoever has to find out.
 const fn says(reason: Reason) -> u8 {
     match reason {
-        Reason::Chain(ChainProblem::Expired | ChainProblem::NotYetValid) => 4,
+        Reason::Chain(
+            ChainProblem::Expired
+            | ChainProblem::NotYetValid
+            | ChainProblem::Revoked
+            | ChainProblem::RevocationUnknown,
+        ) => 4,
         Reason::CertificateOfAnother => 3,
         Reason::Chain(_) => 2,
         Reason::CertificateNotRegistered => 1,
@@ -142,10 +147,15 @@ fn under_authority(
 /// Anybody else could fill the log (DECISIONS 3.6).
 fn is_worth_a_row(reason: Reason, facts: &Facts<'_>) -> bool {
     match facts.chain {
-        // Its own, out of date.
+        // Its own, out of date or revoked.
         _ if facts.registered == Some(true) => true,
         Some(Ok(())) => true,
-        Some(Err(ChainProblem::Expired | ChainProblem::NotYetValid)) => matches!(reason, Reason::Chain(_)),
+        Some(Err(
+            ChainProblem::Expired
+            | ChainProblem::NotYetValid
+            | ChainProblem::Revoked
+            | ChainProblem::RevocationUnknown,
+        )) => matches!(reason, Reason::Chain(_)),
         Some(Err(_)) | None => false,
     }
 }

@@ -166,6 +166,8 @@ impl Reason {
             Self::Chain(ChainProblem::NotYetValid) => "certificate_not_yet_valid",
             Self::Chain(ChainProblem::Purpose) => "certificate_purpose",
             Self::Chain(ChainProblem::Weak) => "certificate_weak",
+            Self::Chain(ChainProblem::Revoked) => "certificate_revoked",
+            Self::Chain(ChainProblem::RevocationUnknown) => "certificate_revocation_unknown",
             Self::CertificateOfAnother => "certificate_of_another",
             Self::CertificateNotRegistered => "certificate_not_registered",
             Self::MalformedBearer => "malformed_bearer",

@@ -143,6 +143,10 @@ pub enum ChainProblem {
     Purpose,
     /// A key or a digest in it is too weak.
     Weak,
+    /// It, or an authority above it, was revoked.
+    Revoked,
+    /// No revocation list that holds now says anything of it, or of an authority above it.
+    RevocationUnknown,
 }
 
 /// SHA-256 of a certificate's DER (RFC 8705 §3.1), or of the canonical form of a JWK (RFC 7638 §3). No secret.

@@ -37,6 +37,12 @@ pub struct TenantSettings {
     /// The authorities whose certificates its clients may prove themselves by, in PEM; `None`: there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtls_truststore: Option<String>,
+    /// Lists of certificates that were revoked (RFC 5280 §5), in PEM; `None`: revocation is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtls_crl: Option<String>,
+    /// Whether a certificate passes of which no list says anything that holds now (fail open). Else it does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mtls_revocation_open: bool,
     /// Whether DPoP proofs need a nonce (RFC 9449 §8).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dpop_nonce_required: bool,
@@ -78,6 +84,8 @@ impl TenantSettings {
             jwks_cache: Ttl::from_secs(3600),
             key_verify: Ttl::from_days(2),
             mtls_truststore: None,
+            mtls_crl: None,
+            mtls_revocation_open: false,
             dpop_nonce_required: false,
             resources: BTreeMap::new(),
             fetch_private: false,

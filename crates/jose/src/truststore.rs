@@ -1,17 +1,18 @@
 //! Whether a client's certificate leads to an authority that a tenant trusts (RFC 5280 §6).
 
-use domain::{ChainProblem, PeerCertificate, Timestamp};
+use domain::{ChainProblem, PeerCertificate, Timestamp, Ttl};
 use openssl::{
     error::ErrorStack,
     stack::Stack,
     x509::{
-        X509, X509PurposeId, X509StoreContext, X509VerifyResult,
+        X509, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult,
         store::{X509Store, X509StoreBuilder},
         verify::{X509VerifyFlags, X509VerifyParam},
     },
 };
 
 use crate::peer::instant;
+use crate::revocation::{Crls, Standing};
 
 /// Most authorities of one tenant.
 const MOST: usize = 64;
@@ -39,7 +40,20 @@ pub enum TruststoreRejected {
 /// The authorities that a tenant trusts for its clients' certificates.
 pub struct Truststore {
     anchors: Vec<X509>,
+    revocation: Option<Revocation>,
 }
+
+/// What a tenant knows of revoked certificates.
+#[derive(Debug)]
+pub struct Revocation {
+    /// The lists.
+    pub crls: Crls,
+    /// Whether a certificate passes of which no list says anything that holds now (fail open).
+    pub open: bool,
+}
+
+/// For how long a certificate passes of which nothing is known.
+const UNKNOWN_FOR: Ttl = Ttl::from_secs(60);
 
 /// From when until when a chain, as it was found, is valid: its certificates' dates taken together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +87,18 @@ impl Truststore {
             0 if begun == 0 => Err(TruststoreRejected::Empty),
             read if read != begun => Err(TruststoreRejected::Unreadable),
             read if read > MOST => Err(TruststoreRejected::TooLarge),
-            _ => Ok(Self { anchors }),
+            _ => Ok(Self { anchors, revocation: None }),
         }
     }
 
-    /// Judges the chain of a TLS client's certificate at `now`. Revocation is not looked at. What comes back is how long
-    /// the same judgement would stand.
+    /// With what is known of revoked certificates: without, none is looked for.
+    #[must_use]
+    pub fn with_revocation(self, revocation: Option<Revocation>) -> Self {
+        Self { revocation, ..self }
+    }
+
+    /// Judges the chain of a TLS client's certificate at `now`: the path first, and then whether any certificate below the
+    /// authority that is trusted was revoked (CONTRACT 2.1). What comes back is how long the same judgement would stand.
     ///
     /// # Errors
     /// [`ChainProblem`]; also [`ChainProblem::Untrusted`] where the library fails.
@@ -106,8 +126,26 @@ impl Truststore {
                 window.from = window.from.max(instant(link.not_before())?);
                 window.until = window.until.min(instant(link.not_after())?);
             }
-            Ok(Ok(window))
+            let links: Vec<&X509Ref> = context.chain().into_iter().flatten().collect();
+            Ok(self.not_revoked(&links, now).map(|until| Window { until: window.until.min(until), ..window }))
         })
+    }
+
+    /// Until when none of the chain's certificates counts as revoked, as far as is known: its own first, and last the one
+    /// that is trusted by itself.
+    fn not_revoked(&self, links: &[&X509Ref], now: Timestamp) -> Result<Timestamp, ChainProblem> {
+        let mut until = now.plus(Ttl::from_days(365));
+        let Some(revocation) = &self.revocation else { return Ok(until) };
+        for (certificate, issuer) in links.iter().zip(links.iter().skip(1)) {
+            until = until.min(match revocation.crls.standing(certificate, issuer, now) {
+                // The last second in which it holds.
+                Standing::Good(end) => end.minus(Ttl::from_secs(1)),
+                Standing::Revoked => return Err(ChainProblem::Revoked),
+                Standing::Unknown if revocation.open => now.plus(UNKNOWN_FOR),
+                Standing::Unknown => return Err(ChainProblem::RevocationUnknown),
+            });
+        }
+        Ok(until)
     }
 
     fn store(&self, now: Timestamp) -> Result<X509Store, ErrorStack> {

@@ -57,6 +57,12 @@ pub(super) struct SettingsDoc {
     #[serde(skip_serializing)]
     pub(super) mtls_truststore_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls_crl: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) mtls_crl_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls_revocation: Option<RevocationDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) dpop_nonce_required: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) resources: Option<BTreeMap<String, AccessTokenFormat>>,
@@ -299,4 +305,14 @@ pub(super) enum DateDoc {
     Text(String),
     /// TOML's own.
     Native(toml::value::Datetime),
+}
+
+/// What becomes of a certificate of which no revocation list says anything that holds now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RevocationDoc {
+    /// It is refused.
+    Closed,
+    /// It passes.
+    Open,
 }

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::{
     date,
-    document::{AuthenticatorDoc, ClientDoc, KeyDoc, PolicyDoc, SettingsDoc, StatusDoc, UserDoc},
+    document::{
+        AuthenticatorDoc, ClientDoc, KeyDoc, PolicyDoc, RevocationDoc, SettingsDoc, StatusDoc, UserDoc,
+    },
 };
 
 /// Settings, with every key.
@@ -28,6 +30,12 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         key_verify_days: days(settings.key_verify),
         mtls_truststore: settings.mtls_truststore.clone(),
         mtls_truststore_file: None,
+        mtls_crl: settings.mtls_crl.clone(),
+        mtls_crl_file: None,
+        mtls_revocation: settings
+            .mtls_crl
+            .as_ref()
+            .map(|_| if settings.mtls_revocation_open { RevocationDoc::Open } else { RevocationDoc::Closed }),
         dpop_nonce_required: Some(settings.dpop_nonce_required),
         resources: Some(settings.resources.clone()),
         fetch_private: Some(settings.fetch_private),

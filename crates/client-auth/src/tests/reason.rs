@@ -10,7 +10,7 @@ const CERTIFICATE: &str = "the certificate does not authenticate this client";
 const STORED: &str = "depends on stored facts";
 
 /// One row per variant. A new variant must be given a row: `label` and `code` do not compile without an arm.
-const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 51] = [
+const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 53] = [
     (Reason::SeveralMethods, "several_methods", InvalidRequest, "More than one client authentication method"),
     (
         Reason::SeveralHeaders,
@@ -75,6 +75,13 @@ const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 51] = [
     (Reason::Chain(ChainProblem::NotYetValid), "certificate_not_yet_valid", InvalidClient, CERTIFICATE),
     (Reason::Chain(ChainProblem::Purpose), "certificate_purpose", InvalidClient, CERTIFICATE),
     (Reason::Chain(ChainProblem::Weak), "certificate_weak", InvalidClient, CERTIFICATE),
+    (Reason::Chain(ChainProblem::Revoked), "certificate_revoked", InvalidClient, CERTIFICATE),
+    (
+        Reason::Chain(ChainProblem::RevocationUnknown),
+        "certificate_revocation_unknown",
+        InvalidClient,
+        CERTIFICATE,
+    ),
     (Reason::CertificateNotRegistered, "certificate_not_registered", InvalidClient, CERTIFICATE),
     (Reason::CertificateOfAnother, "certificate_of_another", InvalidClient, CERTIFICATE),
     (Reason::MalformedBearer, "malformed_bearer", InvalidClient, "access token cannot authenticate a client"),

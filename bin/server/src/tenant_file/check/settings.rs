@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::Surroundings;
 use crate::tenant_file::{
-    document::SettingsDoc,
+    document::{RevocationDoc, SettingsDoc},
     problem::{Place, Problems},
 };
 
@@ -26,6 +26,14 @@ pub(super) fn check(
     let place = Place::new(offset, "settings");
     let mut doc = settings.map(Spanned::into_inner).unwrap_or_default();
     let mtls_truststore = truststore(&mut doc, around, &place, problems);
+    let mtls_crl = crl(&mut doc, around, &place, problems);
+    let mode = doc.mtls_revocation;
+    problems.check(
+        mode.is_none() || mtls_crl.is_some(),
+        &place,
+        "mtls_revocation",
+        "needs mtls_crl or mtls_crl_file",
+    );
     let defaults = TenantSettings::new(profile);
     let mut number = |value: Option<i64>, key, range: RangeInclusive<i64>| {
         let fits = value.is_none_or(|value| range.contains(&value));
@@ -54,6 +62,8 @@ pub(super) fn check(
         jwks_cache: jwks_cache.unwrap_or(defaults.jwks_cache),
         key_verify: key_verify.unwrap_or(defaults.key_verify),
         mtls_truststore,
+        mtls_crl,
+        mtls_revocation_open: mode == Some(RevocationDoc::Open),
         dpop_nonce_required: doc.dpop_nonce_required.unwrap_or_default(),
         resources: doc.resources.unwrap_or_default(),
         fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
@@ -76,19 +86,39 @@ fn truststore(
     place: &Place,
     problems: &mut Problems<'_>,
 ) -> Option<String> {
-    let (key, pem) = match (doc.mtls_truststore.take(), doc.mtls_truststore_file.take()) {
+    let given = (doc.mtls_truststore.take(), doc.mtls_truststore_file.take());
+    let usable = |pem: &str| jose::Truststore::from_pem(pem).map(drop).map_err(|problem| problem.to_string());
+    pem(given, ["mtls_truststore", "mtls_truststore_file"], (around, &usable), (place, problems))
+}
+
+/// The lists of revoked certificates, written in the file or beside it.
+fn crl(
+    doc: &mut SettingsDoc,
+    around: Surroundings<'_>,
+    place: &Place,
+    problems: &mut Problems<'_>,
+) -> Option<String> {
+    let given = (doc.mtls_crl.take(), doc.mtls_crl_file.take());
+    let usable = |pem: &str| jose::Crls::from_pem(pem).map(drop).map_err(|problem| problem.to_string());
+    pem(given, ["mtls_crl", "mtls_crl_file"], (around, &usable), (place, problems))
+}
+
+type Usable<'a> = &'a dyn Fn(&str) -> Result<(), String>;
+
+/// PEM that is given as text, or by the name of a file, but not both.
+fn pem(
+    given: (Option<String>, Option<String>),
+    [inline, file]: [&'static str; 2],
+    (around, usable): (Surroundings<'_>, Usable<'_>),
+    (place, problems): (&Place, &mut Problems<'_>),
+) -> Option<String> {
+    let (key, pem) = match given {
         (None, None) => return None,
-        (Some(pem), None) => ("mtls_truststore", Ok(pem)),
-        (None, Some(name)) => ("mtls_truststore_file", beside(&name, around)),
-        (Some(_), Some(_)) => {
-            ("mtls_truststore", Err("and mtls_truststore_file exclude each other".to_owned()))
-        }
+        (Some(pem), None) => (inline, Ok(pem)),
+        (None, Some(name)) => (file, beside(&name, around)),
+        (Some(_), Some(_)) => (inline, Err(format!("and {file} exclude each other"))),
     };
-    let judged = pem.and_then(|pem| {
-        jose::Truststore::from_pem(&pem)
-            .map(|_usable| pem.trim().to_owned())
-            .map_err(|problem| problem.to_string())
-    });
+    let judged = pem.and_then(|pem| usable(&pem).map(|()| pem.trim().to_owned()));
     judged.map_err(|problem| problems.add(place, key, problem)).ok()
 }
 

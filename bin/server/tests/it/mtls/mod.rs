@@ -5,6 +5,7 @@ mod demo;
 mod keystores;
 mod listener;
 mod registered;
+mod revocation;
 mod seeds;
 
 use std::{net::SocketAddr, path::Path};
