@@ -145,7 +145,9 @@ fn method(members: Members<'_>, bounds: Bounds<'_>) -> Result<AuthMethod, Refusa
         }
         Registrar::Administrator(_) | Registrar::Anyone => None,
     };
-    if only.is_some_and(|only| !only.is_empty() && !only.contains(&method)) {
+    // An administrator may have given it another since; that one it keeps.
+    let held = bounds.existing.is_some_and(|client| client.token_endpoint_auth_method == method);
+    if !held && only.is_some_and(|only| !only.is_empty() && !only.contains(&method)) {
         let text = "token_endpoint_auth_method is not among those that the initial access token allows";
         return Err(bad("auth_method_not_granted", text));
     }

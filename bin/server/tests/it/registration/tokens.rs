@@ -87,7 +87,19 @@ fn a_token_gives_what_it_says_and_no_more_now_and_later() {
     assert_eq!(update(&client, machine()).error(), refused, "it does not change to another method either");
     let changed = update(&client, members);
     assert_eq!(changed.status, 200, "{}", changed.text);
-    assert_eq!(update(&changed.json(), machine()).error(), refused, "nor after it has changed once");
+    let changed = changed.json();
+    assert_eq!(update(&changed, machine()).error(), refused, "nor after it has changed once");
+    // An administrator may; then it keeps what it was given.
+    let mut basic = machine();
+    basic["client_id"] = changed["client_id"].clone();
+    let uri = text(&changed, "registration_client_uri");
+    let given = http().put(uri).bearer_auth(world.admin("std")).json(&basic).said();
+    assert_eq!(given.status, 200, "{}", given.text);
+    let kept = update(&changed, machine());
+    assert_eq!(kept.status, 200, "{}", kept.text);
+    let mut other = machine();
+    other["token_endpoint_auth_method"] = json!("client_secret_jwt");
+    assert_eq!(update(&kept.json(), other).error(), refused);
 
     // What an administrator sets, its holder does not.
     let (token, _) = world.initial("bank", |token| token.scopes = testkit::scopes("openid"));
