@@ -1,8 +1,8 @@
 //! What administrators change.
 
 use domain::{
-    AdminWrite, AuthenticatorStatus, ClientSecrets, PasswordCredential, ProfileName, SecretDigest, SigningAlg,
-    SigningKeyRecord, SourceFailures, SubjectId, TenantSettings, User, UserStatus, Write,
+    AdminWrite, AuthenticatorStatus, ClientSecrets, PasswordCredential, ProfileName, SecretDigest,
+    SigningAlg, SigningKeyRecord, SourceFailures, SubjectId, TenantSettings, User, UserStatus, Write,
 };
 
 use super::TestStore;
@@ -136,9 +136,8 @@ pub fn names_of_users_are_unique(store: &mut dyn TestStore) {
 /// tokens have names.
 pub fn what_names_a_user_in_tokens_names_no_client(store: &mut dyn TestStore) {
     let insert = |user: &User| vec![AdminWrite::InsertUser(Box::new(user.clone()))];
-    let register = |id: &str| {
-        vec![AdminWrite::InsertClient(Box::new(a_client(id).build()), ClientSecrets::default())]
-    };
+    let register =
+        |id: &str| vec![AdminWrite::InsertClient(Box::new(a_client(id).build()), ClientSecrets::default())];
     administer(store, vec![AdminWrite::PutSettings(TenantSettings::new(ProfileName::Openid))]);
     let user = a_user("carol").build();
     administer(store, insert(&user));

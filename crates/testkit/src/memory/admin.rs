@@ -174,8 +174,9 @@ impl State {
         };
         require(!self.users.values().any(|other| other.id != user.id && clashes(other)))?;
         let by_name = self.names_users();
-        let is_called =
-            |id: &ClientId| user.subject_id.as_str() == id.as_str() || by_name && user.user_name == id.as_str();
+        let is_called = |id: &ClientId| {
+            user.subject_id.as_str() == id.as_str() || by_name && user.user_name == id.as_str()
+        };
         require(!self.clients.keys().any(is_called))?;
         self.users.insert(user.id, user.clone());
         Ok(())
