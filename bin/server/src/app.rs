@@ -31,6 +31,12 @@ use crate::{
 /// How many authenticators one source may wear out at a time.
 const SOURCE_SHARE: u32 = 4;
 
+/// How often a client may change its registration in a row.
+const CHANGE_BURST: u32 = 5;
+
+/// And how often a minute.
+const CHANGES_PER_MINUTE: u32 = 6;
+
 /// Everything that requests and jobs share.
 pub struct App {
     /// The configuration.
@@ -63,6 +69,10 @@ pub struct App {
     pub proxies: Proxies,
     /// What limits one source over all authenticators, known or not.
     pub source_buckets: Buckets,
+    /// What limits how often a client changes its registration.
+    pub change_buckets: Buckets,
+    /// What limits that for one source over all clients.
+    pub source_change_buckets: Buckets,
     /// Verifiers of clients' inline key sets.
     pub verifiers: Verifiers,
     /// Key sets that clients publish.
@@ -122,6 +132,11 @@ impl App {
             source_buckets: Buckets::new(
                 security.guess_burst.saturating_mul(SOURCE_SHARE),
                 security.guesses_per_minute.saturating_mul(SOURCE_SHARE),
+            ),
+            change_buckets: Buckets::new(CHANGE_BURST, CHANGES_PER_MINUTE),
+            source_change_buckets: Buckets::new(
+                CHANGE_BURST.saturating_mul(SOURCE_SHARE),
+                CHANGES_PER_MINUTE.saturating_mul(SOURCE_SHARE),
             ),
             reads: Lane::new("reads", readers, 4096, patience, max_wait, metrics.lane("reads")),
             hashing: Hashing::start(bounds, metrics.lane("hashing"))?,

@@ -106,6 +106,21 @@ impl Call {
         self.app.reads.run(move || lookup(&mut store)).await?
     }
 
+    /// As [`Self::read`], for many statements: on the lane of reads even where the database is local.
+    ///
+    /// # Errors
+    /// Those of the lane and of storage.
+    pub async fn read_aside<T: Send + 'static>(
+        &self,
+        statements: u32,
+        lookup: impl FnOnce(&mut TenantStore) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        count(&mut self.told.borrow_mut().reads, statements);
+        self.app.database.available()?;
+        let mut store = self.store.clone();
+        self.app.reads.run(move || lookup(&mut store)).await?
+    }
+
     /// Commits a batch, together with what the request owes, and counts its rows.
     ///
     /// # Errors

@@ -43,7 +43,12 @@ const REDIRECTS: Refusal = Refusal::new(
     "redirect_uris must be a list of at most 32 texts",
 );
 
-/// The client that `members` describe, under `id`. Members that are not known are left alone (RFC 7591 §2); roles and
+/// Most keys of a set: enough to change them, and not enough to keep a server busy.
+const MOST_KEYS: usize = 10;
+
+const KEYS: Refusal = bad("jwks", "jwks must be a JWK set of 1 to 10 usable public keys (RFC 7517 §5)");
+
+/// The client that `members` describe, but for whether its keys can be used ([`check_keys`]), under `id`. Members that are not known are left alone (RFC 7591 §2); roles and
 /// permissions are no members, and stay what they were.
 ///
 /// # Errors
@@ -223,7 +228,19 @@ fn scopes(members: Members<'_>, vendor: Option<Scopes>, bounds: Bounds<'_>) -> R
     Err(bad("scope_not_granted", "scope has a value that whoever registers this client may not give it"))
 }
 
-/// `jwks` or `jwks_uri`, and something for a method that needs keys.
+/// Whether the keys of a set that was registered are usable public keys. It takes up to a millisecond a key, so it is
+/// asked last, and not where requests are read.
+///
+/// # Errors
+/// `invalid_client_metadata`.
+pub fn check_keys(keys: &ClientKeys) -> Result<(), Refusal> {
+    match keys {
+        ClientKeys::Inline(text) if !JoseVerifier::problems(text).is_empty() => Err(KEYS),
+        ClientKeys::Inline(_) | ClientKeys::At(_) => Ok(()),
+    }
+}
+
+/// `jwks` or `jwks_uri`, and something for a method that needs keys. The keys themselves: [`check_keys`].
 fn keys(members: Members<'_>, method: AuthMethod, bounds: Bounds<'_>) -> Result<Option<ClientKeys>, Refusal> {
     let uri = "jwks_uri must be an https URI without credentials and fragment";
     let keys = match (members.value("jwks"), members.text("jwks_uri", malformed(uri))?) {
@@ -235,11 +252,11 @@ fn keys(members: Members<'_>, method: AuthMethod, bounds: Bounds<'_>) -> Result<
             Some(ClientKeys::At(text.to_owned()))
         }
         (Some(set), None) => {
-            let text = set.to_string();
-            if !set.is_object() || !JoseVerifier::problems(&text).is_empty() {
-                return Err(bad("jwks", "jwks must be a JWK set of usable public keys (RFC 7517 §5)"));
+            let keys = set.get("keys").and_then(Value::as_array);
+            if keys.is_none_or(|keys| keys.is_empty() || keys.len() > MOST_KEYS) {
+                return Err(KEYS);
             }
-            Some(ClientKeys::Inline(text))
+            Some(ClientKeys::Inline(set.to_string()))
         }
         (None, None) => None,
     };

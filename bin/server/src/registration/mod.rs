@@ -11,7 +11,7 @@ mod within;
 
 pub use answer::answer;
 pub use document::document;
-pub use metadata::{Bounds, client};
+pub use metadata::{Bounds, check_keys, client};
 
 use std::collections::BTreeSet;
 

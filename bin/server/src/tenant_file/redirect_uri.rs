@@ -32,6 +32,9 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
         "http" | "https" if !names_its_host(text, &url) => {
             Err("must name its host after // and in its plain form (no 127.1, no percent-encoding)")
         }
+        _ if !keeps_its_path(text, &url) => Err(
+            "must have its path in plain form: without dot segments, and a slash after a private-use scheme (RFC 8252 §7.1)",
+        ),
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
         "http" => Err("must begin with https:// unless it is on loopback (RFC 8252 §7.3)"),
@@ -48,6 +51,19 @@ fn names_its_host(text: &str, url: &Url) -> bool {
         let rest = named.strip_prefix(host);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/', '?']))
     })
+}
+
+/// Whether the path is read as it is written: no dot segments (RFC 3986 §5.2.4), nothing that is encoded by the reader. A
+/// private-use scheme has a path too, or it could hide a scheme of its own.
+fn keeps_its_path(text: &str, url: &Url) -> bool {
+    let Some((_, rest)) = text.split_once(':') else { return false };
+    let rest = rest.split('?').next().unwrap_or_default();
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default(),
+        None if rest.starts_with('/') => rest,
+        None => return false,
+    };
+    path == url.path() || path.is_empty() && url.path() == "/"
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -98,6 +114,13 @@ mod tests {
             "javascript:alert(1)",
             "myapp://cb",
             "data:text/html,x",
+            "a.b:javascript",
+            "vbscript.x:1",
+            "com.example.app:/a/../cb",
+            "https://client.example.com/../cb",
+            "https://client.example.com/a/./cb",
+            "https://client.example.com/a/%2e%2e/cb",
+            "https://client.example.com/{id}",
             "https://client.example.com\\@evil.example/",
             "https:client.example.com/cb",
             "https:/client.example.com/cb",

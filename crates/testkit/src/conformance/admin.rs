@@ -1,8 +1,8 @@
 //! What administrators change.
 
 use domain::{
-    AdminWrite, AuthenticatorStatus, ClientSecrets, PasswordCredential, SecretDigest, SigningAlg,
-    SigningKeyRecord, SourceFailures, TenantSettings, User, UserStatus, Write,
+    AdminWrite, AuthenticatorStatus, ClientSecrets, PasswordCredential, ProfileName, SecretDigest,
+    SigningAlg, SigningKeyRecord, SourceFailures, SubjectId, TenantSettings, User, UserStatus, Write,
 };
 
 use super::TestStore;
@@ -130,6 +130,31 @@ pub fn names_of_users_are_unique(store: &mut dyn TestStore) {
     administer(store, vec![AdminWrite::UpdateUser(Box::new(renamed.clone()))]);
     assert!(store.user_by_name("second").expect("the store answers").is_none());
     assert_eq!(store.user_by_name("renamed").expect("the store answers"), Some(renamed));
+}
+
+/// Whoever reads a token can tell user from machine (RFC 9068 §5): by the opaque id everywhere, and by the name where
+/// tokens have names.
+pub fn what_names_a_user_in_tokens_names_no_client(store: &mut dyn TestStore) {
+    let insert = |user: &User| vec![AdminWrite::InsertUser(Box::new(user.clone()))];
+    let register =
+        |id: &str| vec![AdminWrite::InsertClient(Box::new(a_client(id).build()), ClientSecrets::default())];
+    administer(store, vec![AdminWrite::PutSettings(TenantSettings::new(ProfileName::Openid))]);
+    let user = a_user("carol").build();
+    administer(store, insert(&user));
+    administer(store, register("carol"));
+    refuse(store, register(user.subject_id.as_str()));
+    administer(store, register("machine"));
+    let mut opaque = a_user("dave").build();
+    opaque.subject_id = SubjectId::parse("machine").expect("an id");
+    refuse(store, insert(&opaque));
+
+    administer(store, vec![AdminWrite::PutSettings(TenantSettings::new(ProfileName::Hid))]);
+    administer(store, insert(&a_user("erin").build()));
+    refuse(store, register("erin"));
+    refuse(store, insert(&a_user("machine").build()));
+    let renamed = User { user_name: "machine".to_owned(), ..a_user("erin").build() };
+    refuse(store, vec![AdminWrite::UpdateUser(Box::new(renamed))]);
+    administer(store, register("other"));
 }
 
 /// A registration can change without its secrets.
@@ -322,6 +347,6 @@ pub fn every_change_of_an_administrator_bumps_the_revision(store: &mut dyn TestS
     assert_eq!(revision(store), first + 1);
     commit(store, vec![insert(session(1)), succeeded()]);
     assert_eq!(revision(store), first + 1, "tokens and uses are no changes of an administrator");
-    administer(store, vec![AdminWrite::PutSettings(TenantSettings::new(domain::ProfileName::Hid))]);
+    administer(store, vec![AdminWrite::PutSettings(TenantSettings::new(ProfileName::Hid))]);
     assert_eq!(revision(store), first + 2);
 }

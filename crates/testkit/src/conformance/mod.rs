@@ -92,6 +92,7 @@ macro_rules! conformance_cases {
             what_exists_is_not_inserted_and_what_does_not_is_not_changed
             a_conflict_undoes_the_whole_list_of_an_administrator
             names_of_users_are_unique
+            what_names_a_user_in_tokens_names_no_client
             an_update_of_a_client_keeps_its_secrets
             new_client_secrets_forget_failures
             a_password_changes_from_version_to_version

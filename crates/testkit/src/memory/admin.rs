@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use domain::port::StoredClient;
-use domain::{AdminWrite, Authenticator, ClientId, PolicyCode, User, UserId, UserStatus};
+use domain::profile::SubjectForm;
+use domain::{AdminWrite, Authenticator, ClientId, PolicyCode, User, UserId, UserStatus, WireProfile};
 
 use super::{Conflict, State, require};
 
@@ -67,6 +68,11 @@ impl State {
     fn administer_client(&mut self, write: &AdminWrite) -> Result<(), Conflict> {
         match write {
             AdminWrite::InsertClient(client, secrets) => {
+                let id = client.client_id.as_str();
+                let by_name = self.names_users();
+                let is_called =
+                    |user: &User| user.subject_id.as_str() == id || by_name && user.user_name == id;
+                require(!self.users.values().any(is_called))?;
                 let stored = StoredClient { client: Arc::new((**client).clone()), secrets: secrets.clone() };
                 require(self.clients.insert(client.client_id.clone(), stored).is_none())
             }
@@ -154,7 +160,13 @@ impl State {
         self.authenticators.get_mut(&(user_id, policy.clone())).ok_or(Conflict)
     }
 
-    /// User names, external ids and opaque ids are unique in the tenant.
+    /// Whether users stand in tokens by their names.
+    fn names_users(&self) -> bool {
+        WireProfile::effective(self.settings.profile, None).subject == SubjectForm::UserName
+    }
+
+    /// User names, external ids and opaque ids are unique in the tenant, and what stands for a user in tokens is no
+    /// client id.
     fn put_user(&mut self, user: &User) -> Result<(), Conflict> {
         let clashes = |other: &User| {
             other.user_name == user.user_name
@@ -162,6 +174,11 @@ impl State {
                 || (user.external_id.is_some() && other.external_id == user.external_id)
         };
         require(!self.users.values().any(|other| other.id != user.id && clashes(other)))?;
+        let by_name = self.names_users();
+        let is_called = |id: &ClientId| {
+            user.subject_id.as_str() == id.as_str() || by_name && user.user_name == id.as_str()
+        };
+        require(!self.clients.keys().any(is_called))?;
         self.users.insert(user.id, user.clone());
         Ok(())
     }

@@ -81,7 +81,8 @@ pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient
     let digest = digest.and_then(|own| encoding::from_base64url(&own.token));
     let digest = digest.and_then(|bytes| SecretDigest::from_slice(&bytes));
     let matches = token.digest.matches(&digest.unwrap_or(SecretDigest::from_bytes([0; 32])));
-    let own = kept.filter(|kept| matches && digest.is_some() && kept.client.enabled);
+    let own =
+        kept.filter(|kept| matches && digest.is_some() && kept.client.enabled && near(call, &kept.client));
     let kept = own.ok_or(INVALID)?;
     call.client(kept.client.client_id.as_str());
     call.proven("its registration access token".to_owned());
@@ -97,7 +98,14 @@ async fn administrator(call: &Call, token: &PresentedToken) -> Result<(Registrar
     Ok((Registrar::Administrator(scopes), known))
 }
 
-/// Whether an administrator may do whatever a client may: who changes a client's keys can act as it.
+/// Whether the call comes from where the client may call from (`hid_client_authentication_constraints`).
+fn near(call: &Call, client: &Client) -> bool {
+    let own = &client.allowed_sources;
+    own.is_empty() || own.iter().any(|net| net.contains(&call.source.ip()))
+}
+
+/// Whether an administrator may do whatever a client may: who changes a client's keys can act as it. Grants
+/// are any administrator's to give to a client of its own, so they tell nothing here.
 fn covers(registrar: &Registrar, administrator: &Client, client: &Client) -> bool {
     let Registrar::Administrator(scopes) = registrar else { return false };
     let scopes = client.scopes.iter().all(|scope| scopes.contains(scope));

@@ -1,14 +1,15 @@
 //! Registering clients, and what may be done with a registration afterwards.
 
 mod caller;
+mod pace;
 mod quota;
 mod record;
 
 use std::collections::BTreeSet;
 
 use domain::{
-    AdminWrite, Applied, AuthMethod, Client, ClientId, ClientSecrets, Env, Fault, Minted, OAuthErrorCode,
-    Refusal, Registration, Secret, SubjectId, Timestamp, TokenKind, encoding, machine_secret,
+    AdminWrite, Applied, AuthMethod, Client, ClientId, ClientKeys, ClientSecrets, Env, Fault, Minted,
+    OAuthErrorCode, Refusal, Registration, Secret, SubjectId, Timestamp, TokenKind, encoding, machine_secret,
     port::{ClientLookup as _, KeyedDigest as _, StoredClient, UserLookup as _},
     token_text,
 };
@@ -51,6 +52,10 @@ async fn registered_client(call: &Call) -> Result<Reply, Stop> {
         let bounds = bounds(call, &registrar, None);
         let mut client = registration::client(&members, id, bounds)?;
         let mut writes = quota::writes(call, &registrar).await?;
+        if registrar == Registrar::Anyone && client.keys.is_some() {
+            pace::source(call)?;
+        }
+        check_keys(call, &client).await?;
         let token = token_text::mint(TokenKind::Registration, &call.env())?;
         let auth_methods = match &registrar {
             Registrar::Holder(allowance) => allowance.auth_methods.clone(),
@@ -67,6 +72,12 @@ async fn registered_client(call: &Call) -> Result<Reply, Stop> {
         }
     }
     Err(Fault::Contended(ROUNDS).into())
+}
+
+/// Whether the client's own keys can be used: up to a millisecond a key, so not on the worker of a request.
+async fn check_keys(call: &Call, client: &Client) -> Result<(), Stop> {
+    let Some(keys @ ClientKeys::Inline(_)) = client.keys.clone() else { return Ok(()) };
+    Ok(call.app.reads.run(move || registration::check_keys(&keys)).await??)
 }
 
 /// Whether a client has that id, or a user has it as opaque id or as name: in `hid` the one is the `sub` of a machine's
@@ -102,13 +113,17 @@ pub async fn replace(call: &Call, id: &str) -> Result<Reply, Stop> {
 }
 
 async fn replaced_client(call: &Call, id: &str) -> Result<Reply, Stop> {
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let (registrar, kept, _presented) = caller::of(call, id).await?;
+        if round == 0 {
+            pace::change(call, &registrar, id)?;
+        }
         let (stored, secrets) = (&kept.client, &kept.secrets);
         let members = registration::document(&call.document)?;
         fits(call, &members, &kept)?;
         let bounds = bounds(call, &registrar, Some(stored));
         let mut client = registration::client(&members, stored.client_id.clone(), bounds)?;
+        check_keys(call, &client).await?;
         let mut writes = vec![unchanged(stored)?];
         let mut shown = None;
         if registrar == Registrar::Itself {
@@ -141,8 +156,11 @@ pub async fn remove(call: &Call, id: &str) -> Result<Reply, Stop> {
 }
 
 async fn removed_client(call: &Call, id: &str) -> Result<Reply, Stop> {
-    for _ in 0..ROUNDS {
-        let (_registrar, kept, _presented) = caller::of(call, id).await?;
+    for round in 0..ROUNDS {
+        let (registrar, kept, _presented) = caller::of(call, id).await?;
+        if round == 0 {
+            pace::change(call, &registrar, id)?;
+        }
         let client = &kept.client;
         let writes = vec![unchanged(client)?, AdminWrite::RemoveClient(client.client_id.clone())];
         if record::change(call, writes, client, "registration_removed").await? == Applied::Committed {

@@ -242,6 +242,7 @@ fn a_client_makes_itself_no_stronger_and_no_weaker() {
         (json!({ "dpop_bound_access_tokens": false }), "bound"),
         (json!({ "dpop_bound_access_tokens": null }), "bound"),
     ] {
+        world.server.later(10);
         let said = update(&client, with(more.clone()));
         assert_eq!(said.error(), (400, "invalid_client_metadata".into()), "{more}");
         assert!(text(&said.json(), "error_description").contains(why), "{more}: {}", said.text);
@@ -299,4 +300,95 @@ fn nobody_registers_under_the_name_of_a_user() {
     let said =
         http().post(world.url("open")).json(&json!({ "redirect_uris": ["https://app.example/cb"] })).said();
     assert_eq!(said.status, 200, "{}", said.text);
+}
+
+/// Each change is written, audited, and makes nodes read the tenant again.
+#[test]
+fn a_client_that_changes_itself_over_and_over_is_told_to_wait() {
+    let world = World::start();
+    let mut client = world.machine();
+    for _ in 0..5 {
+        let said = update(&client, machine());
+        assert_eq!(said.status, 200, "{}", said.text);
+        client = said.json();
+    }
+    let said = update(&client, machine());
+    assert_eq!(said.error().0, 429, "{}", said.text);
+    assert!(said.header("retry-after").parse::<i64>().is_ok_and(|wait| (1..=11).contains(&wait)));
+    assert_eq!(own(&client, Method::DELETE).said().status, 429);
+    assert_eq!(own(&client, Method::GET).said().status, 200, "what is read costs no write");
+    // Others, and an administrator, are not kept waiting.
+    assert_eq!(update(&world.machine(), machine()).status, 200);
+    let mut members = machine();
+    members["client_id"] = client["client_id"].clone();
+    let request = http().put(text(&client, "registration_client_uri")).bearer_auth(world.admin("std"));
+    assert_eq!(request.json(&members).said().status, 200);
+    world.server.later(11);
+    assert_eq!(update(&client, machine()).status, 200);
+}
+
+/// One source cannot get around it with many clients.
+#[test]
+fn a_source_that_changes_many_clients_is_told_to_wait() {
+    let world = World::start();
+    let statuses: Vec<u16> = (0..5)
+        .flat_map(|_| {
+            let mut client = world.machine();
+            let mut said = Vec::new();
+            for _ in 0..5 {
+                let answer = update(&client, machine());
+                said.push(answer.status);
+                if answer.status == 200 {
+                    client = answer.json();
+                }
+            }
+            said
+        })
+        .collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 20, "{statuses:?}");
+    assert!(statuses.iter().rev().take(5).all(|status| *status == 429), "{statuses:?}");
+}
+
+#[test]
+fn a_client_that_calls_from_elsewhere_than_it_may_does_not_touch_its_registration() {
+    let world = World::start();
+    let members = json!({
+        "redirect_uris": ["https://client.example/cb"], "hid_client_authentication_constraints": "192.0.2.0/24",
+    });
+    let said = world.register("bank", &world.admin("bank"), &members);
+    assert_eq!(said.status, 200, "{}", said.text);
+    let client = said.json();
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let mut members = members.clone();
+        members["client_id"] = client["client_id"].clone();
+        let said = own(&client, method).json(&members).said();
+        assert_eq!(said.error(), (401, "invalid_token".into()), "{}", said.text);
+    }
+    // An administrator is bound by its own constraints.
+    let request = http().get(text(&client, "registration_client_uri")).bearer_auth(world.admin("bank"));
+    assert_eq!(request.said().status, 200);
+}
+
+/// A bad member is told before any key is looked at, and there are few keys to look at.
+#[test]
+fn keys_are_looked_at_last_and_are_few() {
+    let world = World::start();
+    let admin = world.admin("std");
+    let keys = |jwk: &Value, count: usize, scope: &str| {
+        json!({
+            "grant_types": ["client_credentials"], "scope": scope,
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": vec![jwk.clone(); count] },
+        })
+    };
+    let why = |members: &Value| {
+        let said = world.register("std", &admin, members);
+        assert_eq!(said.error(), (400, "invalid_client_metadata".into()), "{}", said.text);
+        text(&said.json(), "error_description").to_owned()
+    };
+    let wrong = json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" });
+    assert!(why(&keys(&wrong, 1, "root")).contains("scope"));
+    assert!(why(&keys(&wrong, 1, "api")).contains("jwks"));
+    let key = crate::bound::key::Key::es256().jwk;
+    assert!(why(&keys(&key, 11, "api")).contains("1 to 10"));
+    assert_eq!(world.register("std", &admin, &keys(&key, 10, "api")).status, 201);
 }
