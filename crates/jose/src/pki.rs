@@ -187,7 +187,6 @@ pub fn certificate_jwk(pem: &str, kid: &str) -> Option<Value> {
     let der = certificate.to_der().ok()?;
     let mut jwk = crate::jwk::public_members(SigningAlg::ES256, &*certificate.public_key().ok()?).ok()?;
     for (name, value) in [
-        ("use", json!("sig")),
         ("kid", json!(kid)),
         ("x5c", json!([STANDARD.encode(&der)])),
         ("x5t#S256", json!(Thumbprint::of(&der).to_base64url())),
