@@ -2,14 +2,14 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use domain::TenantId;
 use reqwest::{
     Certificate, Client,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
-use tokio::sync::Semaphore;
 
-use super::target;
+use super::{names::Names, target, turns::Turns};
 use crate::config::OutboundSection;
 
 /// Why nothing was fetched: for the log.
@@ -52,7 +52,7 @@ pub(super) struct Fetched {
 pub(super) struct Fetcher {
     public: Client,
     private: Client,
-    turns: Semaphore,
+    turns: Turns,
     patience: Duration,
 }
 
@@ -71,6 +71,7 @@ impl Fetcher {
         });
         let authorities = authorities.unwrap_or_default();
         let patience = Duration::from_millis(section.timeout_ms);
+        let names = Arc::new(Names::new(section));
         let client = |private| {
             let mut builder = Client::builder()
                 .redirect(Policy::none())
@@ -79,21 +80,25 @@ impl Fetcher {
                 // A name is asked for and judged at each fetch.
                 .pool_max_idle_per_host(0)
                 .timeout(patience)
-                .dns_resolver(Arc::new(Resolver { private }));
+                .dns_resolver(Arc::new(Resolver { names: Arc::clone(&names), private }));
             for authority in &authorities {
                 builder = builder.add_root_certificate(authority.clone());
             }
             builder.build()
         };
-        let turns = Semaphore::new(section.max_concurrent);
+        let turns = Turns::new(section.max_concurrent);
         Ok(Self { public: client(false)?, private: client(true)?, turns, patience })
     }
 
-    /// Fetches at most `longest` bytes of text, in all within the configured time.
-    pub(super) async fn text(&self, uri: &str, private: bool, longest: usize) -> Result<Fetched, FetchError> {
+    /// Fetches at most `longest` bytes of text for a tenant, in all within the configured time, its turn included.
+    pub(super) async fn text(
+        &self,
+        tenant: TenantId,
+        (uri, private): (&str, bool),
+        longest: usize,
+    ) -> Result<Fetched, FetchError> {
         let work = async {
-            // The semaphore is never closed.
-            let _turn = self.turns.acquire().await.ok();
+            let _turn = self.turns.of(tenant).await;
             self.get(uri, private, longest).await
         };
         tokio::time::timeout(self.patience, work).await.unwrap_or(Err(FetchError::TimedOut))
@@ -124,15 +129,17 @@ impl Fetcher {
 /// Gives only addresses that may be connected to. The connection is made to what was judged here: a name server that
 /// gives another answer a moment later is not asked again.
 struct Resolver {
+    names: Arc<Names>,
     private: bool,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let private = self.private;
+        let (names, private) = (Arc::clone(&self.names), self.private);
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let fit: Vec<SocketAddr> = found.filter(|socket| target::address(socket.ip(), private)).collect();
+            let found = names.addresses(name.as_str()).await?.into_iter();
+            let fit = found.filter(|address| target::address(*address, private));
+            let fit: Vec<SocketAddr> = fit.map(|address| SocketAddr::new(address, 0)).collect();
             if fit.is_empty() {
                 return Err("the name leads to no address that may be fetched from".into());
             }
