@@ -178,10 +178,7 @@ fn a_token_of_another_tenant_is_none() {
     let rig = Rig::start();
     let other = TENANT.replace("name = \"acme\"", "name = \"other\"");
     std::fs::write(rig.dir.path().join("other.toml"), other).unwrap();
-    countersign(
-        rig.dir.path(),
-        &["tenant", "apply", "other.toml", "--config", "c.toml"],
-    );
+    countersign(rig.dir.path(), &["tenant", "apply", "other.toml", "--config", "c.toml"]);
     let token = http()
         .post(rig.node.acme("token").replace("/acme/", "/other/"))
         .basic_auth("jwt", Some("6f1d0c9be2a74e58-jwt"))
