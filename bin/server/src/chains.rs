@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::{ChainProblem, ClientId, ClientKeys, PeerCertificate, TenantId, Thumbprint, Timestamp};
-use jose::{RegisteredCertificates, Window};
+use domain::{
+    ChainProblem, Client, ClientId, ClientKeys, PeerCertificate, TenantId, Thumbprint, Timestamp, WireProfile,
+};
+use jose::{KeyChoice, RegisteredCertificates, Window};
 use moka::sync::Cache;
 
 use crate::facts::TenantFacts;
@@ -45,16 +47,17 @@ impl Chains {
     }
 
     /// The certificates that a client has registered, as of the tenant's revision. `None` where its keys are fetched: what is
-    /// published elsewhere is for assertions only.
-    pub fn registered(
-        &self,
-        facts: &TenantFacts,
-        client_id: &ClientId,
-        keys: &ClientKeys,
-    ) -> Option<Arc<RegisteredCertificates>> {
-        let jwks = keys.inline()?;
-        let key = (facts.tenant.id, facts.tenant.revision, client_id.clone());
-        Some(self.registered.get_with(key, || Arc::new(RegisteredCertificates::from_jwks(jwks))))
+    /// published elsewhere is for assertions only. In `hid` keys with `use` = `sig` are for other signatures where there is
+    /// one without `use`, as with assertions (CONTRACT 4.16).
+    pub fn registered(&self, facts: &TenantFacts, client: &Client) -> Option<Arc<RegisteredCertificates>> {
+        let jwks = client.keys.as_ref().and_then(ClientKeys::inline)?;
+        let key = (facts.tenant.id, facts.tenant.revision, client.client_id.clone());
+        let read = || {
+            let profile = WireProfile::effective(facts.tenant.profile().name, client.profile);
+            let choice = if profile.lenient_assertions { KeyChoice::PreferUnmarked } else { KeyChoice::Any };
+            Arc::new(RegisteredCertificates::from_jwks(jwks, choice))
+        };
+        Some(self.registered.get_with(key, read))
     }
 }
 

@@ -216,14 +216,13 @@ fn extensions(
     Ok(())
 }
 
-/// A certificate in PEM as a JWK for signatures: key, `kid`, `x5c` and `x5t#S256` (RFC 7517 §4). `None` when it does not
-/// read, or its key is not P-256.
+/// A certificate in PEM as a JWK for authentication: key, `kid`, `x5c` and `x5t#S256` (RFC 7517 §4), and no `use`
+/// (CONTRACT 4.16). `None` when it does not read, or its key is not P-256.
 pub fn certificate_jwk(pem: &str, kid: &str) -> Option<Value> {
     let certificate = X509::from_pem(pem.as_bytes()).ok()?;
     let der = certificate.to_der().ok()?;
     let mut jwk = crate::jwk::public_members(SigningAlg::ES256, &*certificate.public_key().ok()?).ok()?;
     for (name, value) in [
-        ("use", json!("sig")),
         ("kid", json!(kid)),
         ("x5c", json!([STANDARD.encode(&der)])),
         ("x5t#S256", json!(Thumbprint::of(&der).to_base64url())),

@@ -14,6 +14,8 @@ use openssl::{
 };
 use serde_json::Value;
 
+use crate::KeyChoice;
+
 /// Longest text of a set, bytes, and most of its keys that count: as for signatures.
 const LONGEST: usize = 256 * 1024;
 const MOST_KEYS: usize = 100;
@@ -28,12 +30,16 @@ pub struct RegisteredCertificates {
 
 impl RegisteredCertificates {
     /// Reads a JWK set (RFC 7517 §5). Each key counts by itself; one that does not read, or is for encryption
-    /// (`use: enc`), names nothing. A text that is no set names nothing either.
-    pub fn from_jwks(text: &str) -> Self {
+    /// (`use: enc`), or that the choice leaves out, names nothing. A text that is no set names nothing either.
+    pub fn from_jwks(text: &str, choice: KeyChoice) -> Self {
         let mut registered = Self::default();
         let set: Option<Claims> = (text.len() <= LONGEST).then(|| serde_json::from_str(text).ok()).flatten();
         let keys = set.as_ref().and_then(|set| set.get("keys")).and_then(Value::as_array);
-        for key in keys.into_iter().flatten().take(MOST_KEYS).filter_map(Value::as_object) {
+        let keys: Vec<&Claims> =
+            keys.into_iter().flatten().take(MOST_KEYS).filter_map(Value::as_object).collect();
+        let is_unmarked = |key: &Claims| !key.contains_key("use");
+        let only_unmarked = choice == KeyChoice::PreferUnmarked && keys.iter().any(|key| is_unmarked(key));
+        for key in keys.into_iter().filter(|key| is_unmarked(key) || !only_unmarked) {
             registered.add(key);
         }
         registered

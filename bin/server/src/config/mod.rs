@@ -94,6 +94,7 @@ impl RawConfig {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("server.trusted_proxies")
+            .with_list_parse_key("outbound.name_servers")
             .with_list_parse_key("proxy.certificates");
         Self::built(builder.add_source(variables))
     }

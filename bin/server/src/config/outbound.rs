@@ -1,6 +1,6 @@
 //! `[outbound]`: what the server fetches from others, such as the key sets that clients publish.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub struct OutboundSection {
     pub timeout_ms: u64,
     /// Fetches that may be under way.
     pub max_concurrent: usize,
+    /// Name servers to ask, with their ports. None: those of the system's `resolv.conf`.
+    pub name_servers: Vec<SocketAddr>,
     /// Certificates (PEM) of authorities that are trusted besides the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
@@ -21,7 +23,7 @@ pub struct OutboundSection {
 
 impl Default for OutboundSection {
     fn default() -> Self {
-        Self { timeout_ms: 2000, max_concurrent: 32, ca_file: None }
+        Self { timeout_ms: 2000, max_concurrent: 32, name_servers: Vec::new(), ca_file: None }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
+use domain::TenantId;
 use reqwest::{
     Certificate, Client,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
-use tokio::sync::Semaphore;
 
-use super::target;
+use super::{names, target, turns::Turns};
 use crate::config::OutboundSection;
 
 /// Why nothing was fetched: for the log.
@@ -52,7 +52,7 @@ pub(super) struct Fetched {
 pub(super) struct Fetcher {
     public: Client,
     private: Client,
-    turns: Semaphore,
+    turns: Turns,
     patience: Duration,
 }
 
@@ -60,7 +60,7 @@ impl Fetcher {
     /// A fetcher as configured. A file of authorities that does not read is told to the log; then the system's alone
     /// are trusted.
     pub(super) fn new(section: &OutboundSection) -> Result<Self, FetchError> {
-        Self::with(section, &(Arc::new(system) as Names))
+        Self::with(section, &system(section))
     }
 
     fn with(section: &OutboundSection, names: &Names) -> Result<Self, FetchError> {
@@ -89,15 +89,19 @@ impl Fetcher {
             }
             builder.build()
         };
-        let turns = Semaphore::new(section.max_concurrent);
+        let turns = Turns::new(section.max_concurrent);
         Ok(Self { public: client(false)?, private: client(true)?, turns, patience })
     }
 
-    /// Fetches at most `longest` bytes of text, in all within the configured time.
-    pub(super) async fn text(&self, uri: &str, private: bool, longest: usize) -> Result<Fetched, FetchError> {
+    /// Fetches at most `longest` bytes of text for a tenant, in all within the configured time, its turn included.
+    pub(super) async fn text(
+        &self,
+        tenant: TenantId,
+        (uri, private): (&str, bool),
+        longest: usize,
+    ) -> Result<Fetched, FetchError> {
         let work = async {
-            // The semaphore is never closed.
-            let _turn = self.turns.acquire().await.ok();
+            let _turn = self.turns.of(tenant).await;
             self.get(uri, private, longest).await
         };
         tokio::time::timeout(self.patience, work).await.unwrap_or(Err(FetchError::TimedOut))
@@ -131,10 +135,16 @@ type Names = Arc<dyn Fn(&str) -> Found + Send + Sync>;
 /// What it says; the port is of no account.
 type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
-/// The machine's own resolver.
-fn system(name: &str) -> Found {
-    let name = name.to_owned();
-    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+/// Whom the configuration names, or the machine's own name servers.
+fn system(section: &OutboundSection) -> Names {
+    let names = Arc::new(names::Names::new(section));
+    Arc::new(move |name| {
+        let (names, name) = (Arc::clone(&names), name.to_owned());
+        Box::pin(async move {
+            let found = names.addresses(&name).await.map_err(io::Error::other)?;
+            Ok(found.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
+        })
+    })
 }
 
 /// Gives only addresses that may be connected to. The connection is made to what was judged here: a name server that

@@ -2,75 +2,68 @@
 //! rotated, and never more often than a few times in a row.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
-use domain::{TenantId, Timestamp, Ttl};
+use domain::{ClientId, TenantId, Timestamp};
 use jose::JoseVerifier;
 use moka::sync::Cache;
 use tokio::sync::{oneshot, watch};
+use url::Url;
 
-use super::client::{FetchError, Fetcher};
+use super::{
+    client::{FetchError, Fetcher},
+    held::{HeldKeys, LONGEST, MOST_KEYS_OF_ALL, MOST_KEYS_OF_ONE},
+};
 use crate::{
     bucket::{BucketKey, Buckets},
     config::OutboundSection,
 };
 
-/// Longest set, bytes.
-const LONGEST: usize = 128 * 1024;
-/// Most sets that are held.
-const MOST_SETS: u64 = 5000;
-/// How long a set is fresh when its `Cache-Control` says nothing, and the bounds of what it may say. Not for long: what
-/// a client takes out of its set must not be good for much longer.
-const FRESH: i64 = 300;
-const FRESH_LEAST: i64 = 30;
-const FRESH_MOST: i64 = 3600;
-/// How much longer it is used while it cannot be fetched.
-const STALE: Ttl = Ttl::from_secs(3600);
-/// Fetches of one URI in a row, for a client that rotates twice within seconds; and how many a minute after that.
+/// Fetches for one client in a row, also when it rotates twice within seconds or names other places; and how many a minute
+/// after that.
 const BURST: u32 = 5;
 const PER_MINUTE: u32 = 6;
 
-/// Which set, and what its tenant allows.
+/// Whose set, and what its tenant allows.
 #[derive(Clone, Copy, Debug)]
 pub struct KeysWanted<'a> {
     /// The tenant: what one has learned, another must fetch for itself.
     pub tenant: TenantId,
+    /// The client, of which one set is held.
+    pub client: &'a ClientId,
     /// Where it is published.
     pub uri: &'a str,
     /// Whether from private addresses, too.
     pub private: bool,
 }
 
-/// A set that was fetched.
-#[derive(Debug)]
-pub struct HeldKeys {
-    /// Its usable keys.
-    pub verifier: JoseVerifier,
-    fresh_until: Timestamp,
-}
+type Key = (TenantId, ClientId);
 
 /// All sets. Instants are those of a steady clock.
 #[derive(Debug)]
 pub struct KeySets {
-    sets: Cache<(TenantId, String, bool), Arc<KeySet>>,
+    memory: Arc<Memory>,
     buckets: Buckets,
     section: OutboundSection,
     engine: OnceLock<Option<Engine>>,
 }
 
-/// One set and whoever is fetching it.
-#[derive(Debug, Default)]
-struct KeySet {
-    state: Mutex<State>,
+/// The sets, and who is fetching which.
+#[derive(Debug)]
+struct Memory {
+    held: Cache<Key, Arc<HeldKeys>>,
+    under_way: Mutex<HashMap<Key, UnderWay>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    held: Option<Arc<HeldKeys>>,
-    /// Ends when the fetch under way does.
-    under_way: Option<watch::Receiver<()>>,
+/// A fetch that has begun. It has ended when the sender is gone, however that was.
+#[derive(Clone, Debug)]
+struct UnderWay {
+    uri: String,
+    private: bool,
+    ended: watch::Receiver<()>,
 }
 
 /// The thread that fetches. It ends with its owner.
@@ -87,7 +80,7 @@ impl Engine {
         let failed = |_error| FetchError::Target("the thread for fetching does not start");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(16)
+            .max_blocking_threads(2)
             .build()
             .map_err(failed)?;
         let handle = runtime.handle().clone();
@@ -104,8 +97,11 @@ impl Engine {
 impl KeySets {
     /// No sets yet; nothing is started before the first is wanted.
     pub fn new(section: &OutboundSection) -> Self {
+        let weight = |_: &Key, held: &Arc<HeldKeys>| held.weight();
+        let held = Cache::builder().max_capacity(MOST_KEYS_OF_ALL).weigher(weight);
+        let held = held.time_to_idle(Duration::from_hours(24)).build();
         Self {
-            sets: Cache::builder().max_capacity(MOST_SETS).time_to_idle(Duration::from_hours(24)).build(),
+            memory: Arc::new(Memory { held, under_way: Mutex::default() }),
             buckets: Buckets::new(BURST, PER_MINUTE),
             section: section.clone(),
             engine: OnceLock::new(),
@@ -113,15 +109,18 @@ impl KeySets {
     }
 
     /// The set: from memory while it is fresh, else fetched; while that is not possible, the last one for an hour
-    /// more. `None` when there is none.
+    /// more. `None` when there is none. One that has only just gone stale, or could not be fetched since, is used while a
+    /// fetch goes on beside.
     pub async fn held(&self, wanted: &KeysWanted<'_>, now: Timestamp) -> Option<Arc<HeldKeys>> {
-        let set = self.set(wanted);
-        let held = set.now_held();
-        if held.as_ref().is_some_and(|held| !held.fresh_until.has_passed(now)) {
-            return held;
+        let known = self.memory.known(wanted);
+        if let Some(held) = known.filter(|held| held.is_for_now(now)) {
+            if !held.is_fresh(now) {
+                drop(self.begin(wanted, now));
+            }
+            return Some(held);
         }
-        self.fetch(wanted, &set, now).await;
-        set.now_held().filter(|held| !held.fresh_until.plus(STALE).has_passed(now))
+        self.fetch(wanted, now).await;
+        self.memory.known(wanted).filter(|held| held.is_good(now))
     }
 
     /// A newer set than `than`, because that lacks a key: fetched at once, unless that was done too often of late.
@@ -131,58 +130,41 @@ impl KeySets {
         than: &Arc<HeldKeys>,
         now: Timestamp,
     ) -> Option<Arc<HeldKeys>> {
-        let set = self.set(wanted);
         let is_newer = |held: &Arc<HeldKeys>| !Arc::ptr_eq(held, than);
-        if let Some(held) = set.now_held().filter(is_newer) {
+        if let Some(held) = self.memory.known(wanted).filter(is_newer) {
             return Some(held);
         }
-        self.fetch(wanted, &set, now).await;
-        set.now_held().filter(is_newer)
-    }
-
-    fn set(&self, wanted: &KeysWanted<'_>) -> Arc<KeySet> {
-        self.sets.get_with((wanted.tenant, wanted.uri.to_owned(), wanted.private), Arc::default)
+        self.fetch(wanted, now).await;
+        self.memory.known(wanted).filter(is_newer)
     }
 
     /// Joins the fetch that is under way, or begins one if that may be. Returns when it has ended.
-    async fn fetch(&self, wanted: &KeysWanted<'_>, set: &Arc<KeySet>, now: Timestamp) {
-        let Some(mut ended) = self.begin(wanted, set, now) else { return };
+    async fn fetch(&self, wanted: &KeysWanted<'_>, now: Timestamp) {
+        let Some(mut ended) = self.begin(wanted, now) else { return };
         // Nothing is ever sent: the sender goes when the fetch has ended.
         while ended.changed().await.is_ok() {}
     }
 
-    fn begin(
-        &self,
-        wanted: &KeysWanted<'_>,
-        set: &Arc<KeySet>,
-        now: Timestamp,
-    ) -> Option<watch::Receiver<()>> {
-        let mut state = set.locked();
-        // One whose sender is gone has ended, however that was.
-        if let Some(under_way) = state.under_way.as_ref().filter(|one| one.has_changed().is_ok()) {
-            return Some(under_way.clone());
+    fn begin(&self, wanted: &KeysWanted<'_>, now: Timestamp) -> Option<watch::Receiver<()>> {
+        let key = wanted.key();
+        let mut under_way = self.memory.under_way();
+        if let Some(one) = under_way.get(&key).filter(|one| one.is_for(wanted)) {
+            return Some(one.ended.clone());
         }
-        let key = BucketKey::new(wanted.tenant, &["jwks_uri", wanted.uri]);
-        self.buckets.take(key, now).ok()?;
+        // By client, not by URI: whoever changes its URI all the time is fetched from no more often.
+        self.buckets.take(BucketKey::new(wanted.tenant, &["jwks_uri", wanted.client.as_str()]), now).ok()?;
         let engine = self.engine()?;
-        let (sender, receiver) = watch::channel(());
-        state.under_way = Some(receiver.clone());
-        let (set, uri, private) = (Arc::clone(set), wanted.uri.to_owned(), wanted.private);
-        let fetcher = Arc::clone(&engine.fetcher);
+        let (sender, ended) = watch::channel(());
+        let one = UnderWay { uri: wanted.uri.to_owned(), private: wanted.private, ended: ended.clone() };
+        under_way.insert(key.clone(), one.clone());
+        drop(under_way);
+        let (memory, fetcher) = (Arc::clone(&self.memory), Arc::clone(&engine.fetcher));
         engine.handle.spawn(async move {
-            let fetched = fetch(&fetcher, &uri, private, now).await;
-            let fetched = fetched.map_err(|problem| {
-                tracing::warn!(jwks_uri = uri, problem, "a client's keys could not be fetched");
-            });
-            let mut state = set.locked();
-            state.under_way = None;
-            if let Ok(held) = fetched {
-                state.held = Some(Arc::new(held));
-            }
-            drop(state);
+            let fetched = fetch(&fetcher, key.0, &one).await;
+            memory.end(&key, &one, fetched, now);
             drop(sender);
         });
-        Some(receiver)
+        Some(ended)
     }
 
     fn engine(&self) -> Option<&Engine> {
@@ -194,56 +176,153 @@ impl KeySets {
     }
 }
 
-impl KeySet {
-    fn locked(&self) -> std::sync::MutexGuard<'_, State> {
+impl KeysWanted<'_> {
+    fn key(&self) -> Key {
+        (self.tenant, self.client.clone())
+    }
+}
+
+impl UnderWay {
+    fn is_for(&self, wanted: &KeysWanted<'_>) -> bool {
+        self.uri == wanted.uri && self.private == wanted.private && self.ended.has_changed().is_ok()
+    }
+}
+
+impl Memory {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Key, UnderWay>> {
         // Whoever panicked held nothing half done.
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now_held(&self) -> Option<Arc<HeldKeys>> {
-        self.locked().held.clone()
+    /// The set that is held. One from a place that the client has left is let go of.
+    fn known(&self, wanted: &KeysWanted<'_>) -> Option<Arc<HeldKeys>> {
+        let key = wanted.key();
+        let held = self.held.get(&key)?;
+        if held.is_from(wanted.uri, wanted.private) {
+            return Some(held);
+        }
+        self.held.invalidate(&key);
+        None
+    }
+
+    /// Keeps what a fetch has found, unless the client has gone elsewhere meanwhile.
+    fn end(
+        &self,
+        key: &Key,
+        one: &UnderWay,
+        fetched: Result<(JoseVerifier, String), String>,
+        now: Timestamp,
+    ) {
+        let mut under_way = self.under_way();
+        if !under_way.get(key).is_some_and(|last| last.ended.same_channel(&one.ended)) {
+            return;
+        }
+        match fetched {
+            Ok((verifier, cache_control)) => {
+                let from = (one.uri.clone(), one.private);
+                self.held.insert(key.clone(), Arc::new(HeldKeys::new(from, verifier, &cache_control, now)));
+            }
+            Err(problem) => {
+                let jwks_uri = without_query(&one.uri);
+                tracing::warn!(jwks_uri, problem, "a client's keys could not be fetched");
+                if let Some(held) = self.held.get(key) {
+                    held.could_not_be_fetched_again(now);
+                }
+            }
+        }
+        under_way.remove(key);
     }
 }
 
-async fn fetch(fetcher: &Fetcher, uri: &str, private: bool, now: Timestamp) -> Result<HeldKeys, String> {
-    let fetched = fetcher.text(uri, private, LONGEST).await.map_err(|error| error.to_string())?;
-    let verifier = JoseVerifier::from_jwks(&fetched.text).map_err(|error| error.to_string())?;
-    Ok(HeldKeys { verifier, fresh_until: now.plus(freshness(&fetched.cache_control)) })
+/// A URI for the log: a query may carry credentials (DECISIONS 2).
+fn without_query(uri: &str) -> String {
+    let Ok(mut url) = Url::parse(uri) else { return String::new() };
+    url.set_query(None);
+    url.into()
 }
 
-/// How long a set is fresh by its `Cache-Control` (RFC 9111 §5.2.2).
-fn freshness(cache_control: &str) -> Ttl {
-    let mut seconds = FRESH;
-    for directive in cache_control.split(',').map(|part| part.trim().to_ascii_lowercase()) {
-        if directive == "no-store" || directive == "no-cache" {
-            seconds = 0;
-            break;
-        }
-        if let Some(value) = directive.strip_prefix("max-age=") {
-            seconds = value.trim_matches('"').parse().unwrap_or(FRESH);
-        }
-    }
-    Ttl::from_secs(seconds.clamp(FRESH_LEAST, FRESH_MOST))
+/// The keys, and `Cache-Control`.
+async fn fetch(
+    fetcher: &Fetcher,
+    tenant: TenantId,
+    from: &UnderWay,
+) -> Result<(JoseVerifier, String), String> {
+    let fetched = fetcher.text(tenant, (&from.uri, from.private), LONGEST).await;
+    let fetched = fetched.map_err(|error| error.to_string())?;
+    // A set takes milliseconds to read, in which others are fetched.
+    #[expect(clippy::disallowed_methods, reason = "on the two threads that this runtime has for it")]
+    let read = tokio::task::spawn_blocking(move || {
+        JoseVerifier::from_first_of_jwks(&fetched.text, MOST_KEYS_OF_ONE)
+    });
+    let verifier = read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    Ok((verifier, fetched.cache_control))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_secs(1000);
+
+    #[expect(clippy::disallowed_methods, reason = "a test names a tenant")]
+    fn key(client: &str) -> Key {
+        (TenantId::assume(1), ClientId::parse(client).unwrap())
+    }
+
+    /// As many keys as may be held of one set.
+    fn verifier() -> JoseVerifier {
+        let one = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let set = format!("{{\"keys\":[{}]}}", vec![one; 100].join(","));
+        JoseVerifier::from_first_of_jwks(&set, MOST_KEYS_OF_ONE).unwrap()
+    }
+
+    /// As if a fetch for a client from `uri` had ended.
+    fn fetched(sets: &KeySets, client: &str, uri: &str) {
+        let (_sender, ended) = watch::channel(());
+        let one = UnderWay { uri: uri.to_owned(), private: false, ended };
+        sets.memory.under_way().insert(key(client), one.clone());
+        sets.memory.end(&key(client), &one, Ok((verifier(), String::new())), NOW);
+    }
+
+    fn known(sets: &KeySets, client: &str, uri: &str) -> bool {
+        let (tenant, client) = key(client);
+        sets.memory.known(&KeysWanted { tenant, client: &client, uri, private: false }).is_some()
+    }
+
     #[test]
-    fn cache_control_counts_within_bounds() {
-        for (header, seconds) in [
-            ("", 300),
-            ("public, max-age=600", 600),
-            ("Max-Age=5", 30),
-            ("max-age=99999999", 3600),
-            ("max-age=99999999999999999999999", 300),
-            ("max-age=-1", 30),
-            ("no-cache, max-age=600", 30),
-            ("max-age=600, no-store", 30),
-            ("s-maxage=9", 300),
-        ] {
-            assert_eq!(freshness(header).secs(), seconds, "{header}");
+    fn memory_is_bounded_in_keys() {
+        let sets = KeySets::new(&OutboundSection::default());
+        for number in 0..1000 {
+            fetched(&sets, &format!("c{number}"), "https://client.example/jwks");
         }
+        sets.memory.held.run_pending_tasks();
+        let keys: usize = sets.memory.held.iter().map(|(_, held)| held.verifier.key_count()).sum();
+        assert!((10_000..=20_000).contains(&keys), "{keys}");
+        assert!(sets.memory.under_way().is_empty());
+    }
+
+    #[test]
+    fn a_client_has_one_set_however_many_places_it_names() {
+        let sets = KeySets::new(&OutboundSection::default());
+        for number in 0..100 {
+            fetched(&sets, "c", &format!("https://client.example/jwks?{number}"));
+        }
+        sets.memory.held.run_pending_tasks();
+        assert_eq!(sets.memory.held.entry_count(), 1);
+        assert!(known(&sets, "c", "https://client.example/jwks?99"));
+        assert!(!known(&sets, "c", "https://client.example/jwks?98"));
+        sets.memory.held.run_pending_tasks();
+        assert_eq!(sets.memory.held.entry_count(), 0, "nobody asks there any more");
+    }
+
+    #[test]
+    fn a_fetch_from_a_place_that_the_client_has_left_is_not_kept() {
+        let sets = KeySets::new(&OutboundSection::default());
+        let (_sender, ended) = watch::channel(());
+        let late = UnderWay { uri: "https://old.example/jwks".to_owned(), private: false, ended };
+        sets.memory.under_way().insert(key("c"), late.clone());
+        fetched(&sets, "c", "https://new.example/jwks");
+        sets.memory.end(&key("c"), &late, Ok((verifier(), String::new())), NOW);
+        assert!(known(&sets, "c", "https://new.example/jwks"));
     }
 }

@@ -4,8 +4,12 @@
 //! caller that goes away ends no fetch that others wait for.
 
 mod client;
+mod held;
 mod keys;
+mod names;
 pub mod target;
+mod turns;
 
 pub use client::causes;
-pub use keys::{HeldKeys, KeySets, KeysWanted};
+pub use held::HeldKeys;
+pub use keys::{KeySets, KeysWanted};

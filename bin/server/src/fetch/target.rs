@@ -99,7 +99,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     a & 0xe000 == 0x2000 && !special
 }
 
-/// The IPv4 address that a translated one leads to: 6to4 (RFC 3056), NAT64 (RFC 6052), and the compatible form.
+/// The IPv4 address that a translated one leads to: 6to4 (RFC 3056), NAT64 under its well-known prefix 64:ff9b::/96
+/// (RFC 6052 §2.1), and the compatible form. Where the local-use prefixes of NAT64 have theirs (RFC 8215) is each network's
+/// own affair: those are not public.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let octets = address.octets();
     let at = |from: usize| {
@@ -111,7 +113,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         && !address.is_unspecified();
     match octets {
         [0x20, 0x02, ..] => at(2),
-        [0x00, 0x64, 0xff, 0x9b, ..] => at(12),
+        [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, ..] => at(12),
         _ if is_compatible => at(12),
         _ => None,
     }
@@ -159,6 +161,10 @@ mod tests {
             "2002:a9fe:a9fe::1",
             "2002:7f00:1::",
             "64:ff9b::7f00:1",
+            // 169.254.169.254 behind a local NAT64 of /48, and with a public address where /96 has its own.
+            "64:ff9b:1:a9fe:a9:fe00:808:808",
+            "64:ff9b:1::808:808",
+            "64:ff9b:0:0:1::808:808",
             "::7f00:1",
             "fe80::1",
             "fec0::1",

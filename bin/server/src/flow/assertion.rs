@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use client_auth::{Assertion, AuthStep, Presented, SignatureBy, SignatureFinding};
-use domain::{ClientKeys, Fault, port::StoredClient};
+use domain::{ClientKeys, Fault, Issuer, port::StoredClient};
 use jose::{JoseVerifier, JwsRejected, KeyChoice, verify_hs256};
 
 use super::client;
@@ -34,9 +34,8 @@ async fn once(
     assertion: &Assertion,
     stored: Option<&StoredClient>,
 ) -> Result<AuthStep, Fault> {
-    let issuer = call.issuer();
-    let (token, own) = (issuer.endpoint("token"), issuer.endpoint(call.endpoint));
-    let audiences = [issuer.as_str(), &token, &own];
+    let audiences = audiences(call);
+    let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
     let facts = client_auth::Facts { audiences: &audiences, ..client::facts(call, stored, None) };
     let step = client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())?;
     let (AuthStep::NeedSignature(by), Some(stored)) = (&step, stored) else { return Ok(step) };
@@ -48,6 +47,18 @@ async fn once(
         }
     };
     client_auth::resume_assertion(presented, &facts, finding, &call.env())
+}
+
+/// What `aud` may say: the issuer, or the URL of the token endpoint or of the one asked; also under the name that asks for
+/// certificates, where the metadata give those endpoints' aliases (RFC 8705 §5).
+fn audiences(call: &Call) -> Vec<String> {
+    let issuer = call.issuer();
+    let bases = call.app.bases();
+    let alias = bases.mtls.filter(|_| bases.sees_certificates);
+    let alias = alias.map(|base| Issuer::laid_out(issuer.layout(), base, &call.facts.tenant.name));
+    let endpoints = std::iter::once(issuer).chain(alias.as_ref());
+    let endpoints = endpoints.flat_map(|one| [one.endpoint("token"), one.endpoint(call.endpoint)]);
+    std::iter::once(issuer.as_str().to_owned()).chain(endpoints).collect()
 }
 
 fn by_secret(call: &Call, assertion: &Assertion, stored: &StoredClient) -> SignatureFinding {
@@ -99,9 +110,11 @@ async fn published(
     choice: KeyChoice,
 ) -> Result<SignatureFinding, Fault> {
     let tenant = &call.facts.tenant;
-    let wanted = KeysWanted { tenant: tenant.id, uri, private: tenant.settings.fetch_private };
+    let client = assertion.client_id();
+    let wanted = KeysWanted { tenant: tenant.id, client, uri, private: tenant.settings.fetch_private };
     let key_sets = &call.app.key_sets;
-    let Some(held) = key_sets.held(&wanted, call.app.clock.steady()).await else {
+    let begun = call.app.clock.steady();
+    let Some(held) = key_sets.held(&wanted, begun).await else {
         return Ok(SignatureFinding::KeysUnavailable);
     };
     let first = finding(&held.verifier, assertion, choice);
@@ -110,7 +123,8 @@ async fn published(
         SignatureFinding::UnknownKey => true,
         SignatureFinding::Wrong => assertion.kid().is_none(),
     };
-    if !rotated {
+    // What was fetched for this very request is not fetched for it again.
+    if !rotated || held.is_fetched_since(begun) {
         return Ok(first);
     }
     let newer = key_sets.newer(&wanted, &held, call.app.clock.steady()).await;

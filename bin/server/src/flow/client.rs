@@ -156,8 +156,7 @@ fn chain(
 fn registered(call: &Call, presented: &Presented, stored: Option<&StoredClient>) -> Option<bool> {
     let needed = client_auth::needs_registration(presented, stored);
     let certificate = call.certificate.as_ref().filter(|_| needed)?;
-    let keys = stored?.client.keys.as_ref()?;
-    Some(call.app.chains.registered(&call.facts, &stored?.client.client_id, keys)?.contain(certificate))
+    Some(call.app.chains.registered(&call.facts, &stored?.client)?.contain(certificate))
 }
 
 /// A generated secret, a certificate, or none at all: no slow hash.

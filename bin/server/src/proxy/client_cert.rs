@@ -11,16 +11,16 @@ pub(super) const HEADERS: [&str; 2] = ["client-cert", "client-cert-chain"];
 const MOST: usize = 8;
 
 pub(super) fn read(lines: &Lines<'_>) -> Result<Option<Told>, Unreadable> {
+    // A list may stand in several lines (RFC 8941 §4.2).
+    let mut chain = lines.all(1).filter(|line| !line.is_empty()).peekable();
     let Some(leaf) = lines.only(0)? else {
         // RFC 9440 §2.3: there is no chain without a certificate.
-        return if lines.is_empty() {
-            Ok(None)
-        } else {
-            Err(Unreadable("there is a chain without a certificate"))
+        return match chain.peek() {
+            None => Ok(None),
+            Some(_) => Err(Unreadable("there is a chain without a certificate")),
         };
     };
-    // A list may stand in several lines (RFC 8941 §4.2).
-    let items = lines.all(1).flat_map(|line| line.split(','));
+    let items = chain.flat_map(|line| line.split(','));
     let chain = items.take(MOST).map(|item| bytes(item.trim())).collect::<Result<_, _>>()?;
     Ok(Some((bytes(leaf)?, chain)))
 }

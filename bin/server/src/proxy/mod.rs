@@ -83,13 +83,13 @@ impl Proxies {
         if self.networks.is_empty() && self.identities.is_empty() {
             return Ok(own);
         }
-        let authenticated = self.is_authenticated(http);
-        if !authenticated && !http.peer_addr().is_some_and(|peer| is_listed(&self.networks, peer.ip())) {
+        let listed = || http.peer_addr().is_some_and(|peer| is_listed(&self.networks, peer.ip()));
+        if !self.is_authenticated(http) && !listed() {
             return Ok(own);
         }
         let told = match self.form {
-            // By an authenticated proxy's own certificate no client is known.
-            CertificateHeader::None => return Ok(own.filter(|_certificate| !authenticated)),
+            // What is shown on a proxy's connection is the proxy's own, and everybody's who comes through it.
+            CertificateHeader::None => return Ok(None),
             CertificateHeader::ClientCert => self.told(http, &client_cert::HEADERS, client_cert::read),
             CertificateHeader::Nginx => self.told(http, &[&self.name], nginx::read),
             CertificateHeader::Xfcc => self.told(http, &[xfcc::HEADER], xfcc::read),
@@ -134,7 +134,8 @@ impl Proxies {
     }
 }
 
-/// Lines of the headers that carry a certificate, by the place of their name.
+/// Lines of the headers that carry a certificate, by the place of their name; empty ones, too. A proxy that adds its own
+/// empty line to a client's would otherwise pass for one that replaces.
 struct Lines<'a>(Vec<(usize, &'a str)>);
 
 impl<'a> Lines<'a> {
@@ -147,9 +148,7 @@ impl<'a> Lines<'a> {
                     return Err(Unreadable("it is too long"));
                 }
                 let text = value.to_str().or(Err(Unreadable("it is no visible ASCII")))?.trim();
-                if !text.is_empty() {
-                    lines.push((place, text));
-                }
+                lines.push((place, text));
             }
         }
         Ok(Self(lines))
@@ -159,7 +158,7 @@ impl<'a> Lines<'a> {
         self.0.is_empty()
     }
 
-    /// The only line of a name; `None` when there is none.
+    /// The only line of a name; `None` when there is none, or that says nothing.
     fn only(&self, place: usize) -> Result<Option<&'a str>, Unreadable> {
         let mut lines = self.all(place);
         let first = lines.next();
@@ -168,7 +167,7 @@ impl<'a> Lines<'a> {
                 "it is there more than once: the proxy must replace what its clients send",
             ));
         }
-        Ok(first)
+        Ok(first.filter(|text| !text.is_empty()))
     }
 
     fn all(&self, place: usize) -> impl Iterator<Item = &'a str> {

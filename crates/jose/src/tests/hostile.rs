@@ -1,11 +1,11 @@
 use domain::encoding;
 use hmac::{Hmac, Mac};
-use josekit::jws::{ES256, JwsHeader, serialize_compact};
+use josekit::jws::{ES256, JwsHeader, RS256, serialize_compact};
 use proptest::prelude::*;
 use sha2::Sha256;
 
 use super::*;
-use crate::JwsRejected;
+use crate::{JwsRejected, ProofKey};
 
 fn rejected(verifier: &JoseVerifier, compact: &str) -> JwsRejected {
     verifier.verify(compact).unwrap_err()
@@ -130,6 +130,74 @@ fn without_a_kid_a_bounded_number_of_keys_is_tried() {
     assert!(after(7).verify(&nameless).is_ok());
     assert_eq!(rejected(&after(8), &nameless), JwsRejected::Signature);
     assert!(after(8).verify(&signed(&mine)).is_ok(), "with a kid the number of keys does not matter");
+}
+
+/// An RSA key of so many bytes that nobody has, told from others by its number.
+fn rsa(bytes: usize, number: u8, exponent: &[u8]) -> Value {
+    let mut n = vec![0xff; bytes];
+    n[1] = number;
+    json!({ "kty": "RSA", "alg": "RS256", "n": encoding::base64url(&n), "e": encoding::base64url(exponent) })
+}
+
+#[test]
+fn a_public_exponent_over_65537_is_not_used() {
+    for (exponent, usable) in [
+        (&[1_u8][..], 0),
+        (&[3], 1),
+        (&[1, 0, 1], 1),
+        (&[0, 0, 0, 1, 0, 1], 1),
+        (&[1, 0, 3], 0),
+        (&[1, 0, 0, 1], 0),
+        (&[0xff; 4], 0),
+        (&[1, 0, 0, 0, 3], 0),
+        (&[0], 0),
+    ] {
+        let key = rsa(256, 1, exponent);
+        let verifier = JoseVerifier::from_jwks(&json!({ "keys": [key] }).to_string()).unwrap();
+        assert_eq!(verifier.key_count(), usable, "{exponent:?}");
+        assert_eq!(ProofKey::new(SigningAlg::RS256, &claims(key)).is_some(), usable == 1, "{exponent:?}");
+    }
+}
+
+#[test]
+fn the_rsa_key_of_a_proof_has_at_most_4096_bits() {
+    for (bytes, of_set, of_proof) in
+        [(255, false, false), (256, true, true), (512, true, true), (513, true, false), (1025, false, false)]
+    {
+        let key = rsa(bytes, 1, &[1, 0, 1]);
+        let verifier = JoseVerifier::from_jwks(&json!({ "keys": [key] }).to_string()).unwrap();
+        assert_eq!(verifier.key_count() == 1, of_set, "{bytes}");
+        let key = claims(key);
+        assert_eq!(ProofKey::new(SigningAlg::RS256, &key).is_some(), of_proof, "{bytes}");
+        assert_eq!(ProofKey::thumbprint(SigningAlg::RS256, &key).is_some(), of_proof, "{bytes}");
+    }
+}
+
+#[test]
+fn without_a_kid_fewer_large_keys_are_tried() {
+    let mine = record(SigningAlg::RS256, "mine");
+    let pkcs8 = crate::key::opened(&mine, TENANT, &master()).unwrap();
+    let signer = RS256.signer_from_der(&*pkcs8).unwrap();
+    let nameless = serialize_compact(b"{}", &JwsHeader::new(), &signer).unwrap();
+    let own: Value = serde_json::from_str(&mine.public_jwk).unwrap();
+    for (bytes, fit) in [(256, 3), (512, 1)] {
+        for count in 0..8 {
+            let others = (0..count).map(|number| rsa(bytes, number, &[1, 0, 1]));
+            let keys: Vec<Value> = others.chain([own.clone()]).collect();
+            let verifier = JoseVerifier::from_jwks(&json!({ "keys": keys }).to_string()).unwrap();
+            assert_eq!(verifier.verify(&nameless).is_ok(), count <= fit, "{count} of {bytes}");
+        }
+    }
+    let keys = json!({ "keys": [rsa(1024, 1, &[1, 0, 1]), own] }).to_string();
+    assert!(JoseVerifier::from_jwks(&keys).unwrap().verify(&nameless).is_err());
+}
+
+#[test]
+fn no_more_keys_of_a_set_are_made_than_are_wanted() {
+    let keys: Vec<Value> = (0..60).map(|number| rsa(256, number, &[1, 0, 1])).collect();
+    let set = json!({ "keys": keys }).to_string();
+    assert_eq!(JoseVerifier::from_first_of_jwks(&set, 32).unwrap().key_count(), 32);
+    assert_eq!(JoseVerifier::from_jwks(&set).unwrap().key_count(), 60);
 }
 
 #[test]

@@ -9,13 +9,19 @@ use serde_json::Value;
 const LONGEST: usize = 256 * 1024;
 /// Most keys of a set that are read.
 const MOST_KEYS: usize = 100;
-/// Sizes of RSA keys that are accepted, bytes: smaller are weak (RFC 7518 §3.3), larger only cost time.
-const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
-/// Largest public exponent, bytes: a giant one makes each verification slow.
-const EXPONENT_BYTES: std::ops::RangeInclusive<usize> = 1..=4;
+/// Smallest RSA key that is accepted, bytes: weaker ones are no proof (RFC 7518 §3.3).
+const RSA_LEAST: usize = 256;
+/// Largest RSA key of a set, and of a proof, which anybody may bring: larger ones only cost time.
+const RSA_MOST: usize = 1024;
+const RSA_MOST_OF_PROOF: usize = 512;
+/// Public exponents that are accepted. 65537 is the least that FIPS 186-5 §5.1 allows, and what everybody uses; older keys have
+/// 3 or 17. A verification takes as long as the exponent, so that nothing larger is.
+const EXPONENTS: std::ops::RangeInclusive<u32> = 3..=65_537;
 
 /// One key with one algorithm.
 pub(super) struct PublicKey {
+    /// What one verification takes, with that of an elliptic curve for 1.
+    pub(super) cost: usize,
     kid: Option<String>,
     /// Whether it has no `use`.
     pub(super) unmarked: bool,
@@ -37,14 +43,14 @@ impl PublicKey {
     }
 }
 
-/// The usable keys of a set; `None` when the text is no set.
-pub(super) fn parse(text: &str) -> Option<Vec<PublicKey>> {
+/// The usable keys of a set, at most so many; `None` when the text is no set. No more are made than are kept.
+pub(super) fn parse(text: &str, most: usize) -> Option<Vec<PublicKey>> {
     if text.len() > LONGEST {
         return None;
     }
     let set: Claims = serde_json::from_str(text).ok()?;
     let keys = set.get("keys")?.as_array()?;
-    Some(keys.iter().take(MOST_KEYS).filter_map(|key| read(key).ok()).flatten().collect())
+    Some(keys.iter().take(MOST_KEYS).filter_map(|key| read(key).ok()).flatten().take(most).collect())
 }
 
 /// What is wrong with a set, for whoever wrote it: each line names the key by its place, from 1. Keys that are not for
@@ -94,30 +100,41 @@ fn read(key: &Value) -> Result<Vec<PublicKey>, Unusable> {
     let keys = usable(jwk);
     if keys.is_empty() {
         return wrong(
-            "is no key that is accepted: RSA of 2048 to 8192 bits, P-256 or Ed25519, and an alg that fits",
+            "is no key that is accepted: RSA of 2048 to 8192 bits with an exponent up to 65537, P-256 or Ed25519, and an alg that fits",
         );
     }
     Ok(keys)
 }
 
-/// One public key with one algorithm, whatever its `kid`; `None` when it is private, symmetric, of another kind or size,
-/// for another algorithm, or not for signatures.
+/// The key of a proof, with one algorithm and whatever its `kid`; `None` when it is private, symmetric, of another kind or
+/// size, for another algorithm, or not for signatures.
 pub(super) fn single(alg: SigningAlg, jwk: &Claims) -> Option<PublicKey> {
-    admissible(alg, jwk)
-        .then(|| Some(PublicKey { kid: None, alg, unmarked: false, verifier: verifier(alg, jwk)? }))?
+    admissible(alg, jwk).then(|| public_key(alg, jwk, (None, false), RSA_MOST_OF_PROOF))?
 }
 
 /// What [`single`] asks for but the key's own arithmetic.
 pub(super) fn admissible(alg: SigningAlg, jwk: &Claims) -> bool {
-    !is_private_jwk(jwk) && fits(alg, jwk) && is_for_signatures(jwk) && public_part(alg, jwk).is_some()
+    !is_private_jwk(jwk)
+        && fits(alg, jwk)
+        && is_for_signatures(jwk)
+        && public_part(alg, jwk, RSA_MOST_OF_PROOF).is_some()
 }
 
 fn usable(jwk: &Claims) -> Vec<PublicKey> {
     let kid = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
     let unmarked = !jwk.contains_key("use");
     let algs = SigningAlg::ALL.into_iter().filter(|alg| fits(*alg, jwk));
-    algs.filter_map(|alg| Some(PublicKey { kid: kid.clone(), unmarked, alg, verifier: verifier(alg, jwk)? }))
-        .collect()
+    algs.filter_map(|alg| public_key(alg, jwk, (kid.as_deref(), unmarked), RSA_MOST)).collect()
+}
+
+fn public_key(
+    alg: SigningAlg,
+    jwk: &Claims,
+    (kid, unmarked): (Option<&str>, bool),
+    rsa_most: usize,
+) -> Option<PublicKey> {
+    let (key, cost) = public_part(alg, jwk, rsa_most)?;
+    Some(PublicKey { kid: kid.map(str::to_owned), unmarked, alg, cost, verifier: verifier(alg, &key)? })
 }
 
 /// Whether a key is for `alg`, as far as it says (RFC 7517 §4.4).
@@ -133,19 +150,19 @@ fn is_for_signatures(jwk: &Claims) -> bool {
     used && jwk.get("key_ops").is_none_or(operation)
 }
 
-fn verifier(alg: SigningAlg, jwk: &Claims) -> Option<Box<dyn JwsVerifier>> {
-    let key = public_part(alg, jwk)?;
+fn verifier(alg: SigningAlg, key: &Jwk) -> Option<Box<dyn JwsVerifier>> {
     // The key goes in without its `kid`: josekit would insist on one in the header.
     match alg {
-        SigningAlg::RS256 => RS256.verifier_from_jwk(&key).map(|verifier| Box::new(verifier) as _).ok(),
-        SigningAlg::PS256 => PS256.verifier_from_jwk(&key).map(|verifier| Box::new(verifier) as _).ok(),
-        SigningAlg::ES256 => ES256.verifier_from_jwk(&key).map(|verifier| Box::new(verifier) as _).ok(),
-        SigningAlg::EdDSA => EdDSA.verifier_from_jwk(&key).map(|verifier| Box::new(verifier) as _).ok(),
+        SigningAlg::RS256 => RS256.verifier_from_jwk(key).map(|verifier| Box::new(verifier) as _).ok(),
+        SigningAlg::PS256 => PS256.verifier_from_jwk(key).map(|verifier| Box::new(verifier) as _).ok(),
+        SigningAlg::ES256 => ES256.verifier_from_jwk(key).map(|verifier| Box::new(verifier) as _).ok(),
+        SigningAlg::EdDSA => EdDSA.verifier_from_jwk(key).map(|verifier| Box::new(verifier) as _).ok(),
     }
 }
 
-/// Only the members that make up the key, with sizes as they should be, so that nothing else can mislead.
-fn public_part(alg: SigningAlg, jwk: &Claims) -> Option<Jwk> {
+/// Only the members that make up the key, with sizes as they should be, so that nothing else can mislead; and what a
+/// verification takes.
+fn public_part(alg: SigningAlg, jwk: &Claims, rsa_most: usize) -> Option<(Jwk, usize)> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     let number = |name: &str| text(name).and_then(encoding::from_base64url);
     let (kty, crv) = match alg {
@@ -156,20 +173,35 @@ fn public_part(alg: SigningAlg, jwk: &Claims) -> Option<Jwk> {
     if text("kty") != Some(kty) || (crv.is_some() && text("crv") != crv) {
         return None;
     }
-    let (names, fits): (&[&str], bool) = match alg {
+    let (names, fits, cost): (&[&str], bool, usize) = match alg {
         SigningAlg::RS256 | SigningAlg::PS256 => {
             let n = significant(&number("n")?).len();
-            let e = significant(&number("e")?).len();
-            (&["kty", "n", "e"], RSA_BYTES.contains(&n) && EXPONENT_BYTES.contains(&e))
+            let fits = (RSA_LEAST..=rsa_most).contains(&n) && EXPONENTS.contains(&exponent(&number("e")?)?);
+            (&["kty", "n", "e"], fits, rsa_cost(n))
         }
         SigningAlg::ES256 => {
-            (&["kty", "crv", "x", "y"], number("x")?.len() == 32 && number("y")?.len() == 32)
+            (&["kty", "crv", "x", "y"], number("x")?.len() == 32 && number("y")?.len() == 32, 1)
         }
-        SigningAlg::EdDSA => (&["kty", "crv", "x"], number("x")?.len() == 32),
+        SigningAlg::EdDSA => (&["kty", "crv", "x"], number("x")?.len() == 32, 1),
     };
     let members: Claims =
         names.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(*name)?.clone()))).collect();
-    fits.then(|| Jwk::from_map(members).ok())?
+    fits.then(|| Some((Jwk::from_map(members).ok()?, cost)))?
+}
+
+/// What a verification with an RSA key of so many bytes takes, rounded up.
+const fn rsa_cost(bytes: usize) -> usize {
+    match bytes {
+        0..=256 => 2,
+        257..=512 => 4,
+        _ => 8,
+    }
+}
+
+/// An exponent of at most four bytes.
+fn exponent(bytes: &[u8]) -> Option<u32> {
+    let bytes = significant(bytes);
+    (bytes.len() <= 4).then(|| bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)))
 }
 
 /// Without leading zeros.

@@ -12,8 +12,9 @@ pub use proof_key::ProofKey;
 
 /// Longest JWS that is looked at, bytes.
 const LONGEST: usize = 64 * 1024;
-/// Most keys that are tried when no key id singles one out.
-const MOST_TRIES: usize = 8;
+/// How much is tried when no key id singles one out: eight keys of elliptic curves, or four of RSA with 2048 bits, or two
+/// with 4096, or one that is larger.
+const MOST_COST: usize = 8;
 
 /// Why a JWS or a key set was refused. Closed, and quoting nothing: what came from outside stays outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -76,7 +77,15 @@ impl JoseVerifier {
     /// # Errors
     /// [`JwsRejected::KeySet`] when the text is no JWK set at all, or longer than 256 KiB.
     pub fn from_jwks(jwks_json: &str) -> Result<Self, JwsRejected> {
-        key_set::parse(jwks_json).map(|keys| Self { keys }).ok_or(JwsRejected::KeySet)
+        Self::from_first_of_jwks(jwks_json, usize::MAX)
+    }
+
+    /// The same, of at most so many usable keys, counted as [`Self::key_count`] does; those behind them are left out.
+    ///
+    /// # Errors
+    /// As [`Self::from_jwks`].
+    pub fn from_first_of_jwks(jwks_json: &str, most: usize) -> Result<Self, JwsRejected> {
+        key_set::parse(jwks_json, most).map(|keys| Self { keys }).ok_or(JwsRejected::KeySet)
     }
 
     /// What is wrong with a JWK set, key by key, for whoever wrote it: empty when nothing is. What [`Self::from_jwks`]
@@ -92,7 +101,8 @@ impl JoseVerifier {
 
     /// Verifies a compact JWS (RFC 7515 §5.2). Only keys of the set are used: `jwk`, `jku`, `x5c` and `x5u` in the
     /// header are ignored. A `kid` singles out the keys that have it; keys without one may be meant too, and without
-    /// one in the header all may be. At most eight are tried.
+    /// one in the header all may be. At most eight are tried, fewer of RSA: four with 2048 bits, two with 4096, one that is
+    /// larger.
     ///
     /// # Errors
     /// [`JwsRejected`], by the first rule that is broken.
@@ -116,8 +126,13 @@ impl JoseVerifier {
             Some(Value::String(kid)) => Some(kid.as_str()),
             Some(_) => return Err(JwsRejected::Malformed),
         };
-        let good = |key: &&PublicKey| key.verifies(parts.signed, &parts.signature);
-        if !self.candidates(kid, alg, choice)?.into_iter().take(MOST_TRIES).any(|key| good(&key)) {
+        let mut left = MOST_COST;
+        let mut affordable = self.candidates(kid, alg, choice)?.into_iter().take_while(|key| {
+            let enough = key.cost <= left;
+            left = left.saturating_sub(key.cost);
+            enough
+        });
+        if !affordable.any(|key| key.verifies(parts.signed, &parts.signature)) {
             return Err(JwsRejected::Signature);
         }
         Ok(VerifiedJws { header, claims: json_object(&parts.payload)? })

@@ -116,6 +116,27 @@ fn a_header_that_is_there_twice_is_refused_whatever_it_says() {
 }
 
 #[test]
+fn a_header_that_is_there_twice_is_refused_also_where_one_of_them_is_empty() {
+    let forms = [
+        (RFC9440, "Client-Cert", item(ONE)),
+        (NGINX, "X-SSL-Client-Cert", escaped(ONE)),
+        (XFCC, "X-Forwarded-Client-Cert", format!("Cert=\"{}\"", escaped(ONE))),
+    ];
+    for (section, name, forged) in &forms {
+        // A proxy that adds says nothing where there is no certificate, and so do clients that try.
+        for pair in [[forged.as_str(), ""], ["", forged], ["", ""], [" ", forged]] {
+            let headers = pair.map(|value| (*name, value));
+            assert_eq!(seen(section, PROXY, &headers), Err(BROKEN), "{name} {pair:?}");
+        }
+    }
+    let chain =
+        [("Client-Cert", item(ONE)), ("Client-Cert-Chain", String::new()), ("Client-Cert-Chain", item(TWO))];
+    let chain = chain.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(seen(RFC9440, PROXY, &chain), Ok(Some((Thumbprint::of(&der(ONE)), 1))));
+    assert_eq!(seen(RFC9440, PROXY, &[("Client-Cert", ""), ("Client-Cert-Chain", "")]), Ok(None));
+}
+
+#[test]
 fn what_does_not_read_is_refused_and_what_is_empty_is_nothing() {
     assert_eq!(seen(NGINX, PROXY, &[("X-SSL-Client-Cert", "")]), Ok(None));
     assert_eq!(seen(RFC9440, PROXY, &[]), Ok(None));

@@ -178,3 +178,26 @@ fn sample_token_request_with_private_key_jwt() {
     let members: Vec<&String> = answer.as_object().unwrap().keys().collect();
     assert_eq!(members, ["access_token", "token_type", "expires_in"]);
 }
+
+#[test]
+fn the_url_of_an_endpoint_where_certificates_are_asked_for_is_an_audience_where_it_is_published() {
+    let key = Key::ec();
+    let dir = tempfile::tempdir().unwrap();
+    configure(dir.path(), &[("acme", "openid", &key_client("robot", &super::set_of(&key)))]);
+    let alias = "https://mtls.id.example/idp/acme/authn/token";
+    let ask = |variables: &[(&str, &str)], audience: &str| {
+        let node = Node::start_with(dir.path(), "c.toml", variables);
+        let assertion = key.jwt("ES256", &json!({}), &claims("robot", audience));
+        token(&node, "acme", &assertion).status
+    };
+    let published = [
+        ("COUNTERSIGN__SERVER__MTLS_URL", "https://mtls.id.example"),
+        ("COUNTERSIGN__SERVER__TRUSTED_PROXIES", "192.0.2.1/32"),
+        ("COUNTERSIGN__PROXY__CERTIFICATE_HEADER", "client-cert"),
+    ];
+    assert_eq!(ask(&published, alias), 200);
+    assert_eq!(ask(&published, "https://id.example/idp/acme/authn/token"), 200);
+    assert_eq!(ask(&published, "https://mtls.id.example/idp/main/authn/token"), 401);
+    assert_eq!(ask(&published, "https://mtls.id.example/idp/acme/authn"), 401);
+    assert_eq!(ask(&[], alias), 401);
+}

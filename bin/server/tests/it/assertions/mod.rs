@@ -4,6 +4,7 @@ mod attacks;
 mod foreign;
 pub(super) mod keys;
 mod methods;
+mod names;
 mod published;
 mod replay;
 

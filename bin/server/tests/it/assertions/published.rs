@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpListener,
+    net::{Shutdown, TcpListener, TcpStream},
     process::Command,
     sync::{
         Arc, Mutex,
@@ -25,7 +25,7 @@ use crate::support::{Ask as _, http, in_process::Server, serve::Node, wait_for};
 
 /// What a publisher answers.
 #[derive(Clone)]
-enum Answer {
+pub(super) enum Answer {
     /// A set, with its `Cache-Control`.
     Set(String, &'static str),
     /// Another place.
@@ -38,15 +38,24 @@ enum Answer {
 }
 
 /// Whoever publishes keys on loopback.
-struct Publisher {
-    port: u16,
+pub(super) struct Publisher {
+    pub(super) port: u16,
     asked: Arc<AtomicUsize>,
     answer: Arc<Mutex<Answer>>,
+    /// What hangs.
+    hanging: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Publisher {
-    fn start(answer: Answer) -> Self {
+    pub(super) fn start(answer: Answer) -> Self {
         Self::start_as(answer, None)
+    }
+
+    pub(super) fn start_tls(answer: Answer, certificate: &X509, private: &PKey<Private>) -> Self {
+        let mut tls = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+        tls.set_certificate(certificate).unwrap();
+        tls.set_private_key(private).unwrap();
+        Self::start_as(answer, Some(tls.build()))
     }
 
     fn start_as(answer: Answer, tls: Option<SslAcceptor>) -> Self {
@@ -54,10 +63,15 @@ impl Publisher {
         let port = listener.local_addr().unwrap().port();
         let (asked, answer) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(answer)));
         let (count, kept) = (Arc::clone(&asked), Arc::clone(&answer));
+        let hanging = Arc::new(Mutex::new(Vec::new()));
+        let hangs = Arc::clone(&hanging);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 count.fetch_add(1, Ordering::SeqCst);
                 let (answer, tls) = (kept.lock().unwrap().clone(), tls.clone());
+                if matches!(answer, Answer::Hang) {
+                    hangs.lock().unwrap().push(stream.try_clone().unwrap());
+                }
                 std::thread::spawn(move || match tls {
                     None => respond(stream, &answer),
                     Some(tls) => {
@@ -68,18 +82,25 @@ impl Publisher {
                 });
             }
         });
-        Self { port, asked, answer }
+        Self { port, asked, answer, hanging }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/jwks", self.port)
     }
 
-    fn asked(&self) -> usize {
+    pub(super) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
-    fn says(&self, answer: Answer) {
+    /// Closes what hangs.
+    fn lets_go(&self) {
+        for stream in self.hanging.lock().unwrap().drain(..) {
+            stream.shutdown(Shutdown::Both).unwrap();
+        }
+    }
+
+    pub(super) fn says(&self, answer: Answer) {
         *self.answer.lock().unwrap() = answer;
     }
 }
@@ -129,7 +150,7 @@ fn by(key: &Key, kid: &str) -> String {
     key.jwt("ES256", &json!({ "kid": kid }), &claims("robot", ISSUER))
 }
 
-fn named(key: &Key, kid: &str) -> String {
+pub(super) fn named(key: &Key, kid: &str) -> String {
     set(&[key.jwk(&json!({ "kid": kid }))])
 }
 
@@ -297,44 +318,111 @@ fn addresses_that_only_the_server_can_reach_cannot_be_registered() {
     }
 }
 
+/// A server under a clock, whose client `robot` publishes.
+fn clocked(publisher: &Publisher) -> Server {
+    let file = format!("name = 'acme'\nprofile = 'openid'\n{}", tenant(&publisher.url(), true));
+    // Whoever waits for a fetch that hangs is not answered.
+    Server::start_with(&[&file], |raw| raw.outbound.timeout_ms = 600_000)
+}
+
+/// What `robot` is told of an assertion with this `kid`.
+fn told(server: &Server, key: &Key, kid: &str) -> u16 {
+    let exp = server.clock.now().as_numeric_date() + 60;
+    let mut claims = claims("robot", server.tenant("acme", "").trim_end_matches('/'));
+    (claims["exp"], claims["iat"]) = (json!(exp), json!(exp - 60));
+    let assertion = key.jwt("ES256", &json!({ "kid": kid }), &claims);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", super::TYPE),
+        ("client_assertion", &assertion),
+    ];
+    http().post(server.tenant("acme", "token")).form(&form).said().status
+}
+
 #[test]
 fn what_cannot_be_fetched_again_is_good_for_a_bounded_time() {
     let key = Key::ec();
     let publisher = Publisher::start(Answer::Set(named(&key, "1"), "max-age=60"));
-    let file = format!("name = 'acme'\nprofile = 'openid'\n{}", tenant(&publisher.url(), true));
-    let server = Server::start(&[&file]);
-    let issuer = server.tenant("acme", "").trim_end_matches('/').to_owned();
-    let ask = |kid: &str| {
-        let exp = server.clock.now().as_numeric_date() + 60;
-        let mut claims = claims("robot", &issuer);
-        (claims["exp"], claims["iat"]) = (json!(exp), json!(exp - 60));
-        let assertion = key.jwt("ES256", &json!({ "kid": kid }), &claims);
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_assertion_type", super::TYPE),
-            ("client_assertion", &assertion),
-        ];
-        http().post(server.tenant("acme", "token")).form(&form).said().status
-    };
+    let server = clocked(&publisher);
+    let ask = |kid: &str| told(&server, &key, kid);
     assert_eq!((ask("1"), publisher.asked()), (200, 1));
     server.later(59);
     assert_eq!((ask("1"), publisher.asked()), (200, 1));
-    server.later(2);
+    // After a quiet time the publisher is asked first.
+    server.later(62);
     assert_eq!((ask("1"), publisher.asked()), (200, 2));
     publisher.says(Answer::Status(500));
-    server.later(61);
+    server.later(121);
     assert_eq!((ask("1"), publisher.asked()), (200, 3));
-    server.later(3600);
+    server.later(3540);
     assert_eq!(ask("1"), 401);
     publisher.says(Answer::Set(named(&key, "1"), ""));
     assert_eq!(ask("1"), 200);
 }
 
-/// A certificate for localhost that nobody has signed but itself, and its key.
-fn certificate() -> (X509, PKey<Private>) {
+#[test]
+fn a_stale_set_is_used_while_a_fetch_goes_on_beside() {
+    let (key, other) = (Key::ec(), Key::ec());
+    let publisher = Publisher::start(Answer::Set(named(&key, "1"), "max-age=60"));
+    let server = clocked(&publisher);
+    assert_eq!((told(&server, &key, "1"), publisher.asked()), (200, 1));
+    publisher.says(Answer::Hang);
+    server.later(61);
+    for _ in 0..3 {
+        assert_eq!(told(&server, &key, "1"), 200, "it had to wait");
+    }
+    assert!(wait_for(Duration::from_secs(5), || (publisher.asked() == 2).then_some(())).is_some());
+    publisher.lets_go();
+    publisher.says(Answer::Set(named(&other, "2"), ""));
+    // What is not in it waits for the other set.
+    assert!(wait_for(Duration::from_secs(5), || (told(&server, &other, "2") == 200).then_some(())).is_some());
+    assert_eq!(told(&server, &key, "1"), 401);
+}
+
+#[test]
+fn a_set_that_was_fetched_for_an_assertion_is_not_fetched_again_for_it() {
+    let key = Key::ec();
+    let publisher = Publisher::start(Answer::Set(named(&key, "1"), "max-age=600"));
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(&dir, &publisher.url(), true, &[]);
+    refused(&token(&node, "acme", &by(&key, "2")));
+    assert_eq!(publisher.asked(), 1);
+    refused(&token(&node, "acme", &by(&key, "3")));
+    assert_eq!(publisher.asked(), 2);
+}
+
+#[test]
+fn a_client_that_names_another_place_each_time_is_fetched_from_no_more_often() {
+    let key = Key::ec();
+    let publisher = Publisher::start(Answer::Set(named(&key, "1"), "max-age=600"));
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(&dir, &publisher.url(), true, &[]);
+    for n in 0..8 {
+        let file = tenant(&format!("{}?{n}", publisher.url()), true);
+        super::apply(dir.path(), &format!("name = 'acme'\nprofile = 'openid'\n{file}"));
+        // Before it refuses, the node looks whether the client has changed.
+        refused(&token(&node, "acme", &by(&key, "2")));
+    }
+    assert!((5..=7).contains(&publisher.asked()), "{}", publisher.asked());
+}
+
+#[test]
+fn the_query_of_a_place_is_not_in_the_log() {
+    let publisher = Publisher::start(Answer::Status(500));
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(&dir, &format!("{}?code=hush", publisher.url()), true, &[]);
+    refused(&token(&node, "acme", &by(&Key::ec(), "1")));
+    assert_eq!(publisher.asked(), 1);
+    let told = || node.stderr().contains("/jwks").then_some(());
+    assert!(wait_for(Duration::from_secs(5), told).is_some(), "{}", node.stderr());
+    assert!(!node.stderr().contains("hush"), "{}", node.stderr());
+}
+
+/// A certificate for a host that nobody has signed but itself, and its key.
+pub(super) fn certificate(host: &str) -> (X509, PKey<Private>) {
     let key = Key::ec().0;
     let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "localhost").unwrap();
+    name.append_entry_by_text("CN", host).unwrap();
     let name = name.build();
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
@@ -343,7 +431,7 @@ fn certificate() -> (X509, PKey<Private>) {
     builder.set_pubkey(&key).unwrap();
     builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
     builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    let names = SubjectAlternativeName::new().dns("localhost").build(&builder.x509v3_context(None, None));
+    let names = SubjectAlternativeName::new().dns(host).build(&builder.x509v3_context(None, None));
     builder.append_extension(names.unwrap()).unwrap();
     builder.sign(&key, MessageDigest::sha256()).unwrap();
     (builder.build(), key)
@@ -352,11 +440,8 @@ fn certificate() -> (X509, PKey<Private>) {
 #[test]
 fn over_tls_the_publisher_must_have_a_certificate_that_is_trusted() {
     let key = Key::ec();
-    let (certificate, private) = certificate();
-    let mut tls = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
-    tls.set_certificate(&certificate).unwrap();
-    tls.set_private_key(&private).unwrap();
-    let publisher = Publisher::start_as(Answer::Set(named(&key, "1"), ""), Some(tls.build()));
+    let (certificate, private) = certificate("localhost");
+    let publisher = Publisher::start_tls(Answer::Set(named(&key, "1"), ""), &certificate, &private);
     let uri = format!("https://localhost:{}/jwks", publisher.port);
     let dir = tempfile::tempdir().unwrap();
     let stranger = node(&dir, &uri, true, &[]);

@@ -70,3 +70,20 @@ fn a_key_for_encryption_and_a_chain_that_contradicts_its_thumbprint_name_nothing
         assert_eq!(bank.with(certificate, "own").status, 401);
     }
 }
+
+#[test]
+fn in_hid_a_key_for_other_signatures_names_no_certificate_where_there_is_an_authentication_key() {
+    let (authentication, signature) = (own("own"), own("own"));
+    let mut marked = jwk(&signature);
+    marked["use"] = "sig".into();
+    let keys = [jwk(&authentication), marked];
+    for (profile, expected) in [("hid", 401), ("openid", 200)] {
+        let tenant = registering(&keys).replace("\"openid\"", &format!("\"{profile}\""));
+        let bank = Bank::start_over(AskFor::Ask, |_ca| tenant);
+        assert_eq!(bank.with(&authentication, "own").status, 200, "{profile}");
+        assert_eq!(bank.with(&signature, "own").status, expected, "{profile}");
+    }
+    let tenant = registering(&keys[1..]).replace("\"openid\"", "\"hid\"");
+    let bank = Bank::start_over(AskFor::Ask, |_ca| tenant);
+    assert_eq!(bank.with(&signature, "own").status, 200, "there is no other");
+}

@@ -278,6 +278,25 @@ fn a_proxy_that_authenticates_is_believed_and_its_own_certificate_is_no_clients(
     assert_eq!(answer.status, 401);
 }
 
+#[test]
+fn the_own_certificate_of_a_proxy_that_is_listed_by_address_is_no_clients_in_any_form() {
+    for form in [
+        CertificateHeader::None,
+        CertificateHeader::ClientCert,
+        CertificateHeader::Nginx,
+        CertificateHeader::Xfcc,
+    ] {
+        let scene = Scene::start_with(form, |raw, ca, files| {
+            raw.server.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+            raw.tls = vec![section(files, &server_certificate(ca))];
+        });
+        let proxy = scene.client("client1");
+        let mut talk = Caller { certificate: Some(&proxy), ..Caller::default() }.connect(scene.server.tls[0]);
+        let form = "grant_type=client_credentials&client_id=client1";
+        assert_eq!(post(&mut talk, ("localhost", TOKEN), "", form).status, 401);
+    }
+}
+
 fn section(dir: &Path, server: &Issued) -> TlsSection {
     let (certificate, private_key) = (dir.join("own.pem"), dir.join("own.key"));
     std::fs::write(&certificate, server.certificate_pem().unwrap()).unwrap();

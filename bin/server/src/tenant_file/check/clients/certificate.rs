@@ -1,7 +1,7 @@
 //! What a client's certificates are told by (RFC 8705 §2.1.2).
 
 use domain::{AuthMethod, CertificateName, Client, ClientKeys};
-use jose::RegisteredCertificates;
+use jose::{KeyChoice, RegisteredCertificates};
 
 use crate::tenant_file::{
     document::ClientDoc,
@@ -39,8 +39,8 @@ pub(super) fn check(client: &Client, place: &Place, problems: &mut Problems<'_>)
     let registering = [AuthMethod::SelfSignedTlsClientAuth, AuthMethod::ClientSecretPki];
     let by_registration = registering.iter().any(|method| client.auth_methods.contains(method));
     let inline = client.keys.as_ref().and_then(ClientKeys::inline);
-    let names_one = inline
-        .is_some_and(|jwks| RegisteredCertificates::from_jwks(jwks) != RegisteredCertificates::default());
+    let named = |jwks| RegisteredCertificates::from_jwks(jwks, KeyChoice::Any);
+    let names_one = inline.is_some_and(|jwks| named(jwks) != RegisteredCertificates::default());
     let text = "self_signed_tls_client_auth and client_secret_pki need jwks or jwks_file with a certificate (x5c), its thumbprint (x5t#S256) or its key";
     problems.check(!by_registration || names_one, place, "jwks", text);
     if let Some(name) = &client.certificate_name
