@@ -1,6 +1,9 @@
 //! The wired server: built once, shared by all workers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use domain::{
     Applied, Env, Fault, TenantName, Timestamp, WriteBatch,
@@ -63,6 +66,10 @@ pub struct App {
     pub proxies: Proxies,
     /// What limits one source over all authenticators, known or not.
     pub source_buckets: Buckets,
+    /// What limits the wrong credentials of one source that need no slow hash.
+    pub miss_buckets: Buckets,
+    /// Until when, by the steady clock, activity is not noted, for it could not be written.
+    pub untouched: AtomicI64,
     /// Verifiers of clients' inline key sets.
     pub verifiers: Verifiers,
     /// Key sets that clients publish.
@@ -123,6 +130,11 @@ impl App {
                 security.guess_burst.saturating_mul(SOURCE_SHARE),
                 security.guesses_per_minute.saturating_mul(SOURCE_SHARE),
             ),
+            miss_buckets: Buckets::new(
+                security.guess_burst.saturating_mul(SOURCE_SHARE),
+                security.guesses_per_minute.saturating_mul(SOURCE_SHARE),
+            ),
+            untouched: AtomicI64::new(i64::MIN),
             reads: Lane::new("reads", readers, 4096, patience, max_wait, metrics.lane("reads")),
             hashing: Hashing::start(bounds, metrics.lane("hashing"))?,
             commits: Gate::new(max_wait / 2),

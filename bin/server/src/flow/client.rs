@@ -9,7 +9,7 @@ use domain::{
     port::{SessionLookup as _, SourceFailureLookup as _, StoredClient},
 };
 
-use super::{ROUNDS, assertion, comparison::Comparison};
+use super::{ROUNDS, assertion, comparison::Comparison, misses};
 use crate::{
     bucket::BucketKey,
     extract::Call,
@@ -68,9 +68,16 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
             commit_if_any(call, writes).await?;
             client
         }
-        AuthStep::Refused(refusal, writes) => {
+        AuthStep::Refused(refusal, writes) if client_auth::is_chosen_secret(&presented) => {
             commit_if_any(call, writes).await?;
             return Err(refuse(refusal));
+        }
+        AuthStep::Refused(refusal, writes) => {
+            let told = misses::refuse(call, refusal);
+            if told.code != OAuthErrorCode::TooManyRequests {
+                commit_if_any(call, writes).await?;
+            }
+            return Err(refuse(told));
         }
         AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => {
             return Err(Fault::Invariant("a proof was asked for twice").into());
@@ -165,6 +172,7 @@ async fn quick(call: &Call, presented: &Presented, id: &ClientId) -> Result<Auth
     let stored = client(call, id).await?;
     let step = begin(call, presented, stored.as_deref(), None)?;
     if let (AuthStep::Refused(..), Some(known)) = (&step, &stored)
+        && !misses::are_many(call)
         && let Some(fresh) = changed(call, known).await?
     {
         return begin(call, presented, Some(&fresh), None);

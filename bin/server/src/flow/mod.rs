@@ -5,6 +5,7 @@ mod assertion;
 pub mod client;
 pub mod comparison;
 pub mod endpoint;
+pub mod misses;
 pub mod password;
 pub mod refresh;
 pub mod registration;
