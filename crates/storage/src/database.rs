@@ -270,7 +270,9 @@ impl Database {
         work: impl FnOnce(&mut Link) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if !self.0.connector.target.has_single_writer() {
-            return self.pooled(|link| {
+            // No beat of the reads: it may take as long as it is patient, and says nothing of them.
+            let mut link = self.connection()?;
+            return self.over(&mut link, |link| {
                 transact(link, |link| {
                     link.db().be_patient().map_err(|error| trouble("transaction", "set", &error))?;
                     work(link)
