@@ -27,6 +27,7 @@ use crate::{
     proof_keys::ProofKeys,
     proven::ProvenSecrets,
     proxy::Proxies,
+    reading::Reading,
     setup::Setup,
     verifiers::Verifiers,
 };
@@ -76,6 +77,8 @@ pub struct App {
     pub key_sets: KeySets,
     /// Where reads happen.
     pub reads: Lane,
+    /// The look-ups that happen on the workers.
+    pub reading: Reading,
     /// Where slow hashes happen.
     pub hashing: Hashing,
     /// Who waits for a commit.
@@ -136,6 +139,7 @@ impl App {
             ),
             untouched: AtomicI64::new(i64::MIN),
             reads: Lane::new("reads", readers, 4096, patience, max_wait, metrics.lane("reads")),
+            reading: Reading::default(),
             hashing: Hashing::start(bounds, metrics.lane("hashing"))?,
             commits: Gate::new(max_wait / 2),
             facts: Facts::default(),

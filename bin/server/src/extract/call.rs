@@ -91,7 +91,7 @@ impl Call {
     }
 
     /// Runs a lookup and counts `statements`: here and now where the database is a file on this machine, for a look-up
-    /// by key then takes less than the way to another thread and back; in the read lane otherwise.
+    /// by key then takes less than the way to another thread and back; in the read lane otherwise, and while one hangs.
     ///
     /// # Errors
     /// Those of the lane and of the lookup.
@@ -104,7 +104,11 @@ impl Call {
         self.app.database.available()?;
         let mut store = self.store.clone();
         if self.app.database.is_local() {
-            return lane::inline(|| lookup(&mut store))?;
+            if !self.app.reading.hangs() {
+                let _under_way = self.app.reading.begin();
+                return lane::inline(|| lookup(&mut store))?;
+            }
+            self.app.database.is_reading()?;
         }
         self.app.reads.run(move || lookup(&mut store)).await?
     }
