@@ -62,6 +62,11 @@ impl Hashing {
         if self.0.has_room(tenant) { Ok(()) } else { Err(Fault::Busy(NAME)) }
     }
 
+    /// Whether a fault says that no hash was made for want of room.
+    pub fn refused(fault: &Fault) -> bool {
+        matches!(fault, Fault::Busy(NAME))
+    }
+
     /// Runs `job` for `tenant` when its turn comes: tenants take turns, however much one of them asks for. It is not
     /// run when its caller has gone. Those that were made `in_vain` may take an eighth of the threads' time for one tenant,
     /// also when their callers do not wait for the answer.

@@ -13,6 +13,7 @@ use super::{ROUNDS, assertion, comparison::Comparison, misses};
 use crate::{
     bucket::BucketKey,
     extract::Call,
+    hashing::Hashing,
     proven::{Memory, ProvenKey},
     respond::Stop,
 };
@@ -245,13 +246,28 @@ async fn chosen(
     }
     // What is refused here costs no read.
     spend(call, id, scheme)?;
-    call.app.hashing.room(call.facts.tenant.id)?;
-    let failures = failures(call, id).await?;
-    let step = slow(call, presented, stored, failures, (key, secret)).await?;
-    if matches!(step, AuthStep::Authenticated(..)) {
+    let step = compared(call, presented, stored, (key, secret)).await;
+    // Who was told to come again has not guessed either.
+    let none = match &step {
+        Ok(AuthStep::Authenticated(..)) => true,
+        Err(Stop::Fault(fault)) => Hashing::refused(fault),
+        _ => false,
+    };
+    if none {
         give_back(call, id);
     }
-    Ok(step)
+    step
+}
+
+async fn compared(
+    call: &Call,
+    presented: &Presented,
+    stored: Option<Arc<StoredClient>>,
+    (key, secret): (ProvenKey, &Secret),
+) -> Result<AuthStep, Stop> {
+    call.app.hashing.room(call.facts.tenant.id)?;
+    let failures = failures(call, &key.client_id).await?;
+    slow(call, presented, stored, failures, (key, secret)).await
 }
 
 async fn failures(call: &Call, id: &ClientId) -> Result<Option<SourceFailures>, Fault> {
@@ -274,7 +290,13 @@ fn give_back(call: &Call, id: &ClientId) {
     let (source, now) = (call.source.lock_unit().to_string(), call.app.clock.steady());
     let tenant = call.facts.tenant.id;
     call.app.buckets.give_back(&BucketKey::new(tenant, &["client", &source, id.as_str()]), now);
-    call.app.source_buckets.give_back(&BucketKey::new(tenant, &["source", &source]), now);
+    give_back_source(call);
+}
+
+/// Gives back what [`whole_source`] took.
+pub fn give_back_source(call: &Call) {
+    let key = BucketKey::new(call.facts.tenant.id, &["source", &call.source.lock_unit().to_string()]);
+    call.app.source_buckets.give_back(&key, call.app.clock.steady());
 }
 
 /// Takes from the bucket of a source over all that it may try.
