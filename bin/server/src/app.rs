@@ -1,6 +1,9 @@
 //! The wired server: built once, shared by all workers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use domain::{
     Applied, Env, Fault, TenantName, Timestamp, WriteBatch,
@@ -24,6 +27,7 @@ use crate::{
     proof_keys::ProofKeys,
     proven::ProvenSecrets,
     proxy::Proxies,
+    reading::Reading,
     setup::Setup,
     verifiers::Verifiers,
 };
@@ -73,12 +77,18 @@ pub struct App {
     pub change_buckets: Buckets,
     /// What limits that for one source over all clients.
     pub source_change_buckets: Buckets,
+    /// What limits the wrong credentials of one source that need no slow hash.
+    pub miss_buckets: Buckets,
+    /// Until when, by the steady clock, activity is not noted, for it could not be written.
+    pub untouched: AtomicI64,
     /// Verifiers of clients' inline key sets.
     pub verifiers: Verifiers,
     /// Key sets that clients publish.
     pub key_sets: KeySets,
     /// Where reads happen.
     pub reads: Lane,
+    /// The look-ups that happen on the workers.
+    pub reading: Reading,
     /// Where slow hashes happen.
     pub hashing: Hashing,
     /// Who waits for a commit.
@@ -138,7 +148,13 @@ impl App {
                 CHANGE_BURST.saturating_mul(SOURCE_SHARE),
                 CHANGES_PER_MINUTE.saturating_mul(SOURCE_SHARE),
             ),
+            miss_buckets: Buckets::new(
+                security.guess_burst.saturating_mul(SOURCE_SHARE),
+                security.guesses_per_minute.saturating_mul(SOURCE_SHARE),
+            ),
+            untouched: AtomicI64::new(i64::MIN),
             reads: Lane::new("reads", readers, 4096, patience, max_wait, metrics.lane("reads")),
+            reading: Reading::default(),
             hashing: Hashing::start(bounds, metrics.lane("hashing"))?,
             commits: Gate::new(max_wait / 2),
             facts: Facts::default(),

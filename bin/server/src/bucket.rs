@@ -63,6 +63,16 @@ impl Buckets {
         Err((wait / 1000).saturating_add(1))
     }
 
+    /// Seconds to wait, at least 1, when the bucket is empty. Nothing is taken.
+    pub fn wait(&self, key: &BucketKey, now: Timestamp) -> Option<i64> {
+        let at = self.full_at.get(key)?.load(Ordering::Relaxed);
+        let now = now.millis();
+        let room = self.interval.saturating_mul(self.burst.saturating_sub(1));
+        let at = at.clamp(now, now.saturating_add(room).saturating_add(self.interval));
+        let beyond = at.saturating_sub(now).saturating_sub(room);
+        (beyond > 0).then(|| (beyond / 1000).saturating_add(1))
+    }
+
     /// Gives back what was taken, when it turns out to have been no guess.
     pub fn give_back(&self, key: &BucketKey, now: Timestamp) {
         let Some(full_at) = self.full_at.get(key) else { return };
@@ -94,6 +104,21 @@ mod tests {
         assert_eq!(buckets.take(key("b"), now), Ok(()));
         assert_eq!(buckets.take(key("a"), now.plus(Ttl::from_secs(1))), Ok(()));
         assert!(buckets.take(key("a"), now.plus(Ttl::from_secs(1))).is_err());
+    }
+
+    #[test]
+    fn a_look_takes_nothing() {
+        let buckets = Buckets::new(2, 60);
+        let now = Timestamp::from_secs(1000);
+        for _ in 0..2 {
+            assert_eq!(buckets.wait(&key("a"), now), None);
+            assert_eq!(buckets.take(key("a"), now), Ok(()));
+        }
+        for _ in 0..9 {
+            assert_eq!(buckets.wait(&key("a"), now), Some(2));
+        }
+        assert_eq!(buckets.wait(&key("a"), now.plus(Ttl::from_secs(1))), None);
+        assert_eq!(buckets.wait(&key("a"), Timestamp::from_secs(10)), Some(2), "a clock that stepped back");
     }
 
     #[test]

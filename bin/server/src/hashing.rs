@@ -62,13 +62,14 @@ impl Hashing {
         if self.0.has_room(tenant) { Ok(()) } else { Err(Fault::Busy(NAME)) }
     }
 
-    /// Notes that a hash for `tenant` was made in vain. Those of one tenant may take an eighth of the threads' time.
-    pub fn failed(&self, tenant: TenantId) {
-        self.0.failed(tenant);
+    /// Whether a fault says that no hash was made for want of room.
+    pub fn refused(fault: &Fault) -> bool {
+        matches!(fault, Fault::Busy(NAME))
     }
 
     /// Runs `job` for `tenant` when its turn comes: tenants take turns, however much one of them asks for. It is not
-    /// run when its caller has gone.
+    /// run when its caller has gone. Those that were made `in_vain` may take an eighth of the threads' time for one tenant,
+    /// also when their callers do not wait for the answer.
     ///
     /// # Errors
     /// [`Fault::Busy`] when it waits or would wait for too long, [`Fault::Crashed`] when it panicked.
@@ -76,14 +77,23 @@ impl Hashing {
         &self,
         tenant: TenantId,
         job: impl FnOnce() -> T + Send + 'static,
+        in_vain: impl FnOnce(&T) -> bool + Send + 'static,
     ) -> Result<T, Fault> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let span = tracing::Span::current();
-        let job: Job = Box::new(move |late| {
+        let job: Job = Box::new(move |shared, late| {
             if sender.is_closed() {
                 return;
             }
-            let result = if late { Err(Fault::Busy(NAME)) } else { Ok(span.in_scope(job)) };
+            let result = if late {
+                Err(Fault::Busy(NAME))
+            } else {
+                let (done, cpu) = shared.timed(|| span.in_scope(job));
+                if in_vain(&done) {
+                    shared.failed(tenant, cpu);
+                }
+                Ok(done)
+            };
             // Whoever went away in the meantime misses nothing.
             drop(sender.send(result));
         });
@@ -106,7 +116,7 @@ fn work(shared: &Shared) {
         tracing::warn!(%error, "a hashing thread keeps its priority");
     }
     while let Some((job, late)) = shared.pop() {
-        let done = shared.timed(late, || catch_unwind(AssertUnwindSafe(|| job(late))));
+        let done = catch_unwind(AssertUnwindSafe(|| job(shared, late)));
         if done.is_err() {
             tracing::error!(lane = NAME, "a hash crashed");
         }

@@ -25,6 +25,7 @@ pub mod operator;
 pub mod proof_keys;
 pub mod proven;
 pub mod proxy;
+pub mod reading;
 pub mod registration;
 pub mod respond;
 pub mod routes;

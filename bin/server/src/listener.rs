@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use crate::{
     app::App,
     config::ServerSection,
-    connection::{Bounds, Underlying, Watched, Worker},
+    connection::{Bounds, Place, Sources, Underlying, Watched, Worker},
     descriptors,
     extract::request_id,
     routes,
@@ -68,16 +68,22 @@ pub fn public(
         .max_concurrent_connections(connections)
         .shutdown_timeout(section.shutdown_timeout)
         .disable_signals();
-    let common = Common { bounds, data: web::Data::from(Arc::clone(app)), stopping: stopping.clone() };
+    let share = section.share_of(connections.saturating_mul(workers));
+    let sources = Sources::new(share, section.trusted_proxies.clone());
+    let common =
+        Common { bounds, sources, data: web::Data::from(Arc::clone(app)), stopping: stopping.clone() };
     rustix::net::listen(&listeners.plain, BACKLOG)?;
     let address = listeners.plain.local_addr()?;
     let plain = common.clone();
     server = server.listen("public", listeners.plain, move || {
         let worker = Worker::of_this_thread(bounds);
-        let http = plain.http(address);
+        let (http, plain) = (plain.http(address), plain.clone());
         fn_service(move |io: TcpStream| {
             let (peer, worker) = (io.peer_addr().ok(), Rc::clone(&worker));
-            async move { Ok::<_, DispatchError>((Watched::new(io, Handshake::default(), &worker), peer)) }
+            let place = plain.place(peer);
+            async move {
+                Ok::<_, DispatchError>((Watched::new(io, Handshake::default(), place?, &worker), peer))
+            }
         })
         .and_then(http)
     })?;
@@ -86,12 +92,14 @@ pub fn public(
         let (address, common) = (listener.local_addr()?, common.clone());
         server = server.listen(format!("tls {address}"), listener, move || {
             let worker = Worker::of_this_thread(bounds);
-            let (http, slot) = (common.http(address), Arc::clone(&slot));
+            let (http, slot, common) = (common.http(address), Arc::clone(&slot), common.clone());
             fn_service(move |io: TcpStream| {
                 let (peer, worker, slot) = (io.peer_addr().ok(), Rc::clone(&worker), Arc::clone(&slot));
+                let place = common.place(peer);
                 async move {
+                    let place = place?;
                     let (io, handshake) = tls::accept(io, &slot, bounds.patience).await?;
-                    Ok::<_, DispatchError>((Watched::new(io, handshake, &worker), peer))
+                    Ok::<_, DispatchError>((Watched::new(io, handshake, place, &worker), peer))
                 }
             })
             .and_then(http)
@@ -104,11 +112,20 @@ pub fn public(
 #[derive(Clone)]
 struct Common {
     bounds: Bounds,
+    sources: Arc<Sources>,
     data: web::Data<App>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Common {
+    /// A place for a new connection, which ends at once where its source has its share: before any handshake.
+    fn place(&self, peer: Option<SocketAddr>) -> Result<Place, DispatchError> {
+        self.sources.place(peer.map(|peer| peer.ip())).ok_or_else(|| {
+            self.data.metrics.connections_refused.inc();
+            DispatchError::Io(io::ErrorKind::ConnectionRefused.into())
+        })
+    }
+
     /// The HTTP library's dispatcher for connections to `address`.
     fn http<Io: Underlying + 'static>(&self, address: SocketAddr) -> impl Serves<Io> + use<Io> {
         let stopping = self.stopping.clone();

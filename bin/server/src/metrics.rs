@@ -1,7 +1,7 @@
 //! Prometheus metrics.
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
     core::Collector,
 };
 
@@ -25,6 +25,8 @@ pub struct Metrics {
     pub clock_steps: IntCounterVec,
     /// `countersign_shed_total{why}`
     pub shed: IntCounterVec,
+    /// `countersign_connections_refused_total`
+    pub connections_refused: IntCounter,
     /// `countersign_commit_batch_size`
     pub commit_size: Histogram,
     /// `countersign_storage{what}`: storage's own counters, copied when scraped.
@@ -78,6 +80,10 @@ impl Metrics {
                 &["what"],
             )?,
             shed: counter("countersign_shed_total", "Requests refused unread under overload.", &["why"])?,
+            connections_refused: IntCounter::new(
+                "countersign_connections_refused_total",
+                "Connections ended at once because their source has its share.",
+            )?,
             commit_size: Histogram::with_opts(
                 HistogramOpts::new("countersign_commit_batch_size", "Batches in a committed transaction.")
                     .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
@@ -104,6 +110,7 @@ impl Metrics {
             Box::new(self.expired.clone()),
             Box::new(self.clock_steps.clone()),
             Box::new(self.shed.clone()),
+            Box::new(self.connections_refused.clone()),
             Box::new(self.commit_size.clone()),
             Box::new(self.storage.clone()),
         ]

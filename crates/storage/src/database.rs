@@ -233,6 +233,14 @@ impl Database {
         Ok(self.admits(|connector| connector.reads.admits())?)
     }
 
+    /// Whether look-ups come to an end, also of a file: to be asked where one is known to hang. One in a while may try.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when for a while none has.
+    pub fn is_reading(&self) -> Result<(), Fault> {
+        if self.0.connector.reads.admits() { Ok(()) } else { Err(Failure::Trouble(silence()).into()) }
+    }
+
     /// The same for a batch.
     pub(crate) fn takes_batches(&self) -> Result<(), Fault> {
         Ok(self.admits(|connector| connector.commits.admits())?)
@@ -270,7 +278,9 @@ impl Database {
         work: impl FnOnce(&mut Link) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if !self.0.connector.target.has_single_writer() {
-            return self.pooled(|link| {
+            // No beat of the reads: it may take as long as it is patient, and says nothing of them.
+            let mut link = self.connection()?;
+            return self.over(&mut link, |link| {
                 transact(link, |link| {
                     link.db().be_patient().map_err(|error| trouble("transaction", "set", &error))?;
                     work(link)

@@ -30,6 +30,8 @@ pub struct ServerSection {
     pub keep_alive: u64,
     /// Most connections, shared evenly by the workers.
     pub max_connections: usize,
+    /// Most connections of one source, but for `trusted_proxies`; 0: a quarter of `max_connections`.
+    pub max_connections_per_source: usize,
     /// Milliseconds that a request may wait for its turn before it is refused with 503.
     pub max_wait_ms: u64,
     /// Seconds that a step of the machine's clock has to stand before it is followed.
@@ -52,6 +54,7 @@ impl Default for ServerSection {
             answer_timeout_ms: 3000,
             keep_alive: 15,
             max_connections: 12_000,
+            max_connections_per_source: 0,
             max_wait_ms: 100,
             clock_patience: 300,
             shutdown_timeout: 30,
@@ -66,6 +69,15 @@ impl ServerSection {
         match self.workers {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             workers => workers,
+        }
+    }
+
+    /// Of `connections`, how many one source may hold. A quarter of few is too few: browsers open six at a time, and come
+    /// from behind one address.
+    pub fn share_of(&self, connections: usize) -> usize {
+        match self.max_connections_per_source {
+            0 => (connections / 4).max(64).min(connections),
+            most => most,
         }
     }
 

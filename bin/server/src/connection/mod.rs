@@ -6,6 +6,7 @@
 //! newcomers. And it parses ahead whatever comes, seven thousand small requests at a time: while one is answered, no
 //! more is read than its body.
 
+mod sources;
 mod stream;
 mod worker;
 
@@ -19,6 +20,7 @@ use std::{
 use actix_web::{HttpRequest, dev::ServiceRequest, http::header};
 use domain::PeerCertificate;
 
+pub use sources::{Place, Sources};
 pub use stream::{Underlying, Watched};
 pub use worker::{Bounds, Worker};
 
@@ -60,12 +62,15 @@ pub struct State {
     withheld: Cell<bool>,
     doomed: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// Its source's place, until it ends.
+    _place: Place,
 }
 
 impl State {
-    fn new(worker: Rc<Worker>, handshake: Handshake) -> Self {
+    fn new(worker: Rc<Worker>, handshake: Handshake, place: Place) -> Self {
         Self {
             handshake,
+            _place: place,
             requests: Cell::new(0),
             begun: Cell::new((0, 0)),
             body: Cell::new(false),

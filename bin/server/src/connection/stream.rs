@@ -11,7 +11,7 @@ use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_openssl::SslStream;
 
-use super::{State, Worker};
+use super::{Place, State, Worker};
 use crate::tls::Handshake;
 
 /// Bytes that the dispatcher gets at once: it parses all it has.
@@ -44,9 +44,10 @@ pub struct Watched<Io> {
 }
 
 impl<Io> Watched<Io> {
-    /// Puts a connection under a worker's watch, with what its TLS handshake said.
-    pub fn new(io: Io, handshake: Handshake, worker: &Rc<Worker>) -> Self {
-        let state = Rc::new(State::new(Rc::clone(worker), handshake));
+    /// Puts a connection under a worker's watch, with what its TLS handshake said and the place that its
+    /// source has given it.
+    pub fn new(io: Io, handshake: Handshake, place: Place, worker: &Rc<Worker>) -> Self {
+        let state = Rc::new(State::new(Rc::clone(worker), handshake, place));
         worker.watch(&state);
         Self { io, state }
     }

@@ -1,17 +1,27 @@
 //! One request to a tenant's endpoint, read and named.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix_web::{HttpRequest, http::header, web::Bytes};
 use domain::{
-    Applied, Client, Env, Fault, Issuer, Layout, Origin, PeerCertificate, SourceAddr, Timestamp, WireProfile,
-    WriteBatch, port::RememberedLookup as _,
+    Applied, Client, Env, Fault, Issuer, Layout, Origin, PeerCertificate, SourceAddr, Timestamp, Ttl,
+    WireProfile, WriteBatch, port::RememberedLookup as _,
 };
 use oidc_core::Params;
 use storage::TenantStore;
 
 use super::{params, uses::Uses};
 use crate::{app::App, facts::TenantFacts, flow::ROUNDS, lane, respond::Stop};
+
+/// How long an answer that is known waits for its activity to be written: some commits, and no disk that hangs.
+const TOUCH: Duration = Duration::from_millis(500);
+
+/// For how long no activity is noted when one was waited for in vain.
+const UNTOUCHED: Ttl = Ttl::from_secs(5);
 
 /// What the log and the metrics say of a request besides its outcome.
 #[derive(Debug, Default)]
@@ -88,7 +98,7 @@ impl Call {
     }
 
     /// Runs a lookup and counts `statements`: here and now where the database is a file on this machine, for a look-up
-    /// by key then takes less than the way to another thread and back; in the read lane otherwise.
+    /// by key then takes less than the way to another thread and back; in the read lane otherwise, and while one hangs.
     ///
     /// # Errors
     /// Those of the lane and of the lookup.
@@ -101,7 +111,11 @@ impl Call {
         self.app.database.available()?;
         let mut store = self.store.clone();
         if self.app.database.is_local() {
-            return lane::inline(|| lookup(&mut store))?;
+            if !self.app.reading.hangs() {
+                let _under_way = self.app.reading.begin();
+                return lane::inline(|| lookup(&mut store))?;
+            }
+            self.app.database.is_reading()?;
         }
         self.app.reads.run(move || lookup(&mut store)).await?
     }
@@ -162,17 +176,25 @@ impl Call {
         Err(Fault::Contended(ROUNDS).into())
     }
 
-    /// Notes activity. Where that cannot be written the answer is right all the same, and the next use tries again.
+    /// Notes activity. Where that cannot be written, or not soon, the answer is right all the same, and the next use tries
+    /// again.
     pub async fn touch(&self, touch: domain::Write) {
         let Some(touch) = self.uses.add(touch) else { return };
-        if !self.app.database.takes_writes() {
+        let steady = self.app.clock.steady();
+        if !self.app.database.takes_writes() || steady.millis() < self.app.untouched.load(Ordering::Relaxed) {
             // Whoever only asks should not wait for a disk that is full or a lock that is held.
             return;
         }
         count(&mut self.told.borrow_mut().rows, 1);
         let batch = WriteBatch { writes: vec![touch] };
-        if let Err(fault) = self.app.commit(&self.store, batch).await {
-            tracing::warn!(fault = %fault, "activity could not be written");
+        match tokio::time::timeout(TOUCH, self.app.commit(&self.store, batch)).await {
+            Ok(Ok(_applied)) => {}
+            Ok(Err(fault)) => tracing::warn!(fault = %fault, "activity could not be written"),
+            Err(_elapsed) => {
+                // It is written all the same if the commit that hangs ends. Others do not wait for it as well.
+                self.app.untouched.store(steady.plus(UNTOUCHED).millis(), Ordering::Relaxed);
+                tracing::warn!("activity could not be written in time; for some seconds none is noted");
+            }
         }
     }
 

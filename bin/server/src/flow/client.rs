@@ -9,10 +9,11 @@ use domain::{
     port::{SessionLookup as _, SourceFailureLookup as _, StoredClient},
 };
 
-use super::{ROUNDS, assertion, comparison::Comparison};
+use super::{ROUNDS, assertion, comparison::Comparison, misses};
 use crate::{
     bucket::BucketKey,
     extract::Call,
+    hashing::Hashing,
     proven::{Memory, ProvenKey},
     respond::Stop,
 };
@@ -68,9 +69,16 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
             commit_if_any(call, writes).await?;
             client
         }
-        AuthStep::Refused(refusal, writes) => {
+        AuthStep::Refused(refusal, writes) if client_auth::is_chosen_secret(&presented) => {
             commit_if_any(call, writes).await?;
             return Err(refuse(refusal));
+        }
+        AuthStep::Refused(refusal, writes) => {
+            let told = misses::refuse(call, refusal);
+            if told.code != OAuthErrorCode::TooManyRequests {
+                commit_if_any(call, writes).await?;
+            }
+            return Err(refuse(told));
         }
         AuthStep::NeedHash(_) | AuthStep::NeedSignature(_) => {
             return Err(Fault::Invariant("a proof was asked for twice").into());
@@ -164,6 +172,7 @@ async fn quick(call: &Call, presented: &Presented, id: &ClientId) -> Result<Auth
     let stored = client(call, id).await?;
     let step = begin(call, presented, stored.as_deref(), None)?;
     if let (AuthStep::Refused(..), Some(known)) = (&step, &stored)
+        && !misses::are_many(call)
         && let Some(fresh) = changed(call, known).await?
     {
         return begin(call, presented, Some(&fresh), None);
@@ -236,13 +245,28 @@ async fn chosen(
     }
     // What is refused here costs no read.
     spend(call, id, scheme)?;
-    call.app.hashing.room(call.facts.tenant.id)?;
-    let failures = failures(call, id).await?;
-    let step = slow(call, presented, stored, failures, (key, secret)).await?;
-    if matches!(step, AuthStep::Authenticated(..)) {
+    let step = compared(call, presented, stored, (key, secret)).await;
+    // Who was told to come again has not guessed either.
+    let none = match &step {
+        Ok(AuthStep::Authenticated(..)) => true,
+        Err(Stop::Fault(fault)) => Hashing::refused(fault),
+        _ => false,
+    };
+    if none {
         give_back(call, id);
     }
-    Ok(step)
+    step
+}
+
+async fn compared(
+    call: &Call,
+    presented: &Presented,
+    stored: Option<Arc<StoredClient>>,
+    (key, secret): (ProvenKey, &Secret),
+) -> Result<AuthStep, Stop> {
+    call.app.hashing.room(call.facts.tenant.id)?;
+    let failures = failures(call, &key.client_id).await?;
+    slow(call, presented, stored, failures, (key, secret)).await
 }
 
 async fn failures(call: &Call, id: &ClientId) -> Result<Option<SourceFailures>, Fault> {
@@ -265,7 +289,13 @@ fn give_back(call: &Call, id: &ClientId) {
     let (source, now) = (call.source.lock_unit().to_string(), call.app.clock.steady());
     let tenant = call.facts.tenant.id;
     call.app.buckets.give_back(&BucketKey::new(tenant, &["client", &source, id.as_str()]), now);
-    call.app.source_buckets.give_back(&BucketKey::new(tenant, &["source", &source]), now);
+    give_back_source(call);
+}
+
+/// Gives back what [`whole_source`] took.
+pub fn give_back_source(call: &Call) {
+    let key = BucketKey::new(call.facts.tenant.id, &["source", &call.source.lock_unit().to_string()]);
+    call.app.source_buckets.give_back(&key, call.app.clock.steady());
 }
 
 /// Takes from the bucket of a source over all that it may try.

@@ -49,9 +49,6 @@ async fn compare(call: &Call, secret: &Secret, hash: Option<PasswordHash>) -> Re
         Ok::<_, Fault>((verified, rehash))
     };
     let tenant = call.facts.tenant.id;
-    let found: Finding = call.app.hashing.run(tenant, job).await??;
-    if !found.0.matches {
-        call.app.hashing.failed(tenant);
-    }
-    Ok(found)
+    let in_vain = |found: &Result<Finding, Fault>| found.as_ref().is_ok_and(|found| !found.0.matches);
+    call.app.hashing.run(tenant, job, in_vain).await?
 }

@@ -1,6 +1,12 @@
 //! What every endpoint of a tenant shares: tenant, request id, parameters, log, metrics, CORS.
 
-use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    future::Future,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -65,7 +71,8 @@ where
     F: FnOnce(Rc<Call>) -> Fut,
     Fut: Future<Output = Result<Reply, Stop>>,
 {
-    let facts = match tenant(app, http).await {
+    let mut budget = Budget::new(app);
+    let facts = match budgeted_tenant(app, http, &mut budget).await {
         Ok(Some(facts)) => facts,
         Ok(None) => {
             app.metrics.requests.with_label_values(&[route, "unknown_tenant"]).inc();
@@ -81,7 +88,7 @@ where
     let mut response = match read(app, &facts, http, payload, (id, route)).await {
         Ok(call) => {
             let call = Rc::new(call);
-            let result = in_time(app, handled(Rc::clone(&call), handle)).await;
+            let result = budget.spend(handled(Rc::clone(&call), handle)).await;
             tell(route, &call, &result);
             let mut response = respond::answer(result, name.as_str());
             respond::tell_nonce(call.told.borrow_mut().dpop_nonce.take(), &mut response);
@@ -111,12 +118,25 @@ where
     }
 }
 
-/// What `work` comes to, or that it comes too late: nobody waits longer than the configured time, whatever hangs. What
-/// was begun goes on to its end: committed or not, never half.
-async fn in_time<T, E: From<Fault>>(app: &App, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let patience = Duration::from_millis(app.config.raw.server.answer_timeout_ms);
-    let late = |_elapsed| Err(Fault::Late("the database or a lane").into());
-    tokio::time::timeout(patience, work).await.unwrap_or_else(late)
+/// What is left of the time in which a request is answered. Sending its body slowly is its caller's own affair, and
+/// takes none of it.
+struct Budget(Duration);
+
+impl Budget {
+    fn new(app: &App) -> Self {
+        Self(Duration::from_millis(app.config.raw.server.answer_timeout_ms))
+    }
+
+    /// What `work` comes to, or that it comes too late: nobody waits longer than the configured time, whatever hangs. What
+    /// was begun goes on to its end: committed or not, never half.
+    #[expect(clippy::disallowed_methods, reason = "measures a wait, decides nothing that is stored")]
+    async fn spend<T, E: From<Fault>>(&mut self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let begun = Instant::now();
+        let late = |_elapsed| Err(Fault::Late("the database or a lane").into());
+        let done = tokio::time::timeout(self.0, work).await.unwrap_or_else(late);
+        self.0 = self.0.saturating_sub(begun.elapsed());
+        done
+    }
 }
 
 /// The tenant that a path names.
@@ -124,9 +144,18 @@ async fn in_time<T, E: From<Fault>>(app: &App, work: impl Future<Output = Result
 /// # Errors
 /// Those of storage and of the lane.
 pub async fn tenant(app: &Arc<App>, http: &HttpRequest) -> Result<Option<Arc<TenantFacts>>, Fault> {
+    budgeted_tenant(app, http, &mut Budget::new(app)).await
+}
+
+async fn budgeted_tenant(
+    app: &Arc<App>,
+    http: &HttpRequest,
+    budget: &mut Budget,
+) -> Result<Option<Arc<TenantFacts>>, Fault> {
     match http.match_info().get("tenant").and_then(TenantName::parse) {
         Some(name) => {
-            Ok(in_time(app, app.tenant(&name)).await?.filter(|facts| facts.face(layout(http)).is_some()))
+            let found = budget.spend(app.tenant(&name)).await?;
+            Ok(found.filter(|facts| facts.face(layout(http)).is_some()))
         }
         None => Ok(None),
     }
@@ -246,5 +275,23 @@ fn tell(route: &'static str, call: &Call, result: &Result<Reply, Stop>) {
         tracing::error!(tenant.name = %tenant, client.id = client, outcome, reason, "request failed");
     } else {
         tracing::info!(tenant.name = %tenant, client.id = client, outcome, reason, "request answered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_one_part_of_a_request_took_the_next_one_has_no_more() {
+        let mut budget = Budget(Duration::from_millis(80));
+        let slow = async {
+            std::thread::park_timeout(Duration::from_millis(50));
+            Ok::<_, Fault>(())
+        };
+        assert!(budget.spend(slow).await.is_ok());
+        assert!(budget.0 <= Duration::from_millis(30), "{:?}", budget.0);
+        let never = std::future::pending::<Result<(), Fault>>();
+        assert!(matches!(budget.spend(never).await, Err(Fault::Late(_))));
     }
 }

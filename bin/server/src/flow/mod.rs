@@ -7,6 +7,7 @@ pub mod client;
 pub mod comparison;
 pub mod endpoint;
 pub mod keystores;
+pub mod misses;
 pub mod password;
 pub mod refresh;
 pub mod registration;

@@ -2,8 +2,8 @@
 
 use authenticators::password::{Attempt, Conclusion, conclude, description, hash_to_check};
 use domain::{
-    Applied, AuthenticatedClient, Authenticator, Claims, Detail, FailureReason, Fault, OAuthErrorCode,
-    PolicyCode, Refusal, Secret, User, WireProfile, WriteBatch,
+    Applied, AuthenticatedClient, AuthenticationPolicy, Authenticator, ChannelCode, Claims, Detail,
+    FailureReason, Fault, OAuthErrorCode, PolicyCode, Refusal, Secret, User, WireProfile, WriteBatch,
     port::{AuthenticatorLookup as _, UserLookup as _},
 };
 use oidc_core::{
@@ -12,7 +12,7 @@ use oidc_core::{
 };
 
 use super::{ROUNDS, client, comparison::Comparison, sender};
-use crate::{bucket::BucketKey, extract::Call, respond::Stop};
+use crate::{bucket::BucketKey, extract::Call, hashing::Hashing, respond::Stop};
 
 /// A password request as it goes through.
 pub struct Password<'a> {
@@ -41,16 +41,29 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
     let channel = password::channel(grant.client.client(), grant.request, policy, settings, &grant.profile)?;
     let policy = policy.ok_or(Fault::Invariant("channel() refuses without a policy"))?;
     spend(call, &grant, &code)?;
+    let answered = compared(call, &grant, (&code, policy, channel.as_ref())).await;
+    if matches!(&answered, Err(Stop::Fault(fault)) if Hashing::refused(fault)) {
+        // Who was told to come again has not guessed.
+        give_back(call, &grant, &code);
+    }
+    answered
+}
+
+async fn compared(
+    call: &Call,
+    grant: &Password<'_>,
+    (code, policy, channel): (&PolicyCode, &AuthenticationPolicy, Option<&ChannelCode>),
+) -> Result<Claims, Stop> {
     call.app.hashing.room(call.facts.tenant.id)?;
     let mut comparison = Comparison::default();
     for _ in 0..ROUNDS {
-        let (user, authenticator) = lookup(call, grant.username, &code).await?;
+        let (user, authenticator) = lookup(call, grant.username, code).await?;
         let attempt = Attempt {
             user_name: grant.username,
             user: user.as_ref(),
             authenticator: authenticator.as_ref(),
             policy,
-            channel: channel.as_ref(),
+            channel,
             password: grant.password,
             client_id: &grant.client.client().client_id,
             client_proved: !grant.client.is_public(),
@@ -59,7 +72,7 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
         let hash = hash_to_check(&attempt, &call.env());
         let (verified, rehash) = comparison.with(call, grant.password, hash).await?;
         let conclusion = conclude(&attempt, verified, rehash, &call.env())?;
-        let (result, batch) = settle(call, &grant, &attempt, conclusion)?;
+        let (result, batch) = settle(call, grant, &attempt, conclusion)?;
         if batch.is_empty() || call.commit(batch).await? == Applied::Committed {
             return result.map_err(Stop::from);
         }
@@ -71,16 +84,29 @@ pub async fn answer(call: &Call, grant: Password<'_>) -> Result<Claims, Stop> {
 /// Takes from the bucket of client × user (DECISIONS 5.6). A public client proves nothing: there it is source × user,
 /// and the source over all users.
 fn spend(call: &Call, grant: &Password<'_>, code: &PolicyCode) -> Result<(), Stop> {
-    let source = call.source.lock_unit().to_string();
-    let by =
-        if grant.client.is_public() { source.as_str() } else { grant.client.client().client_id.as_str() };
-    let key = BucketKey::new(call.facts.tenant.id, &["user", by, grant.username, code.as_str()]);
+    let key = key(call, grant, code);
     let whole = |()| if grant.client.is_public() { client::whole_source(call) } else { Ok(()) };
     call.app
         .buckets
         .take(key, call.app.clock.steady())
         .and_then(whole)
         .map_err(|wait| client::too_many(wait).into())
+}
+
+/// Gives back what [`spend`] took.
+fn give_back(call: &Call, grant: &Password<'_>, code: &PolicyCode) {
+    let now = call.app.clock.steady();
+    call.app.buckets.give_back(&key(call, grant, code), now);
+    if grant.client.is_public() {
+        client::give_back_source(call);
+    }
+}
+
+fn key(call: &Call, grant: &Password<'_>, code: &PolicyCode) -> BucketKey {
+    let source = call.source.lock_unit().to_string();
+    let by =
+        if grant.client.is_public() { source.as_str() } else { grant.client.client().client_id.as_str() };
+    BucketKey::new(call.facts.tenant.id, &["user", by, grant.username, code.as_str()])
 }
 
 type Found = (Option<User>, Option<Authenticator>);

@@ -14,7 +14,14 @@ use domain::TenantId;
 use super::{HashBounds, debt::Debts};
 
 /// A hash to be made; `true`: it waited for too long, and is only told so.
-pub(super) type Job = Box<dyn FnOnce(bool) + Send>;
+pub(super) type Job = Box<dyn FnOnce(&Shared, bool) + Send>;
+
+/// A hash that waited for a processor for more than this part of what it ran was not alone. The threads are nice: who
+/// wants the processor has it, and they wait.
+const PRESSED: u32 = 4;
+
+/// How long that is remembered. After it one hash may be made to see.
+const REMEMBERED: Duration = Duration::from_secs(1);
 
 struct Waiting {
     job: Job,
@@ -36,31 +43,37 @@ pub(super) struct Shared {
     ready: Condvar,
     /// What a hash takes, in microseconds, of late; 0: unknown.
     takes: AtomicU64,
+    /// When a hash was last kept waiting for a processor.
+    pressed: Mutex<Option<Instant>>,
     wait: prometheus::Histogram,
 }
 
 impl Shared {
     pub(super) fn new(bounds: HashBounds, wait: prometheus::Histogram) -> Self {
         Self {
-            debts: Mutex::new(Debts::new(bounds.threads)),
+            debts: Mutex::new(Debts::new(bounds.threads, instant())),
             bounds,
             queue: Mutex::default(),
             ready: Condvar::new(),
             takes: AtomicU64::new(0),
+            pressed: Mutex::default(),
             wait,
         }
     }
 
-    /// Whether a tenant's next hash would begin in time.
+    /// Whether a tenant's next hash would begin in time. Who owes too much is served when nobody else wants the threads,
+    /// or the processor that they run on.
     pub(super) fn has_room(&self, tenant: TenantId) -> bool {
-        let indebted = self.debts.lock().unwrap_or_else(PoisonError::into_inner).is_deep(tenant, instant());
-        !indebted && self.fits(&self.lock(), tenant)
+        let now = instant();
+        let indebted = self.debts.lock().unwrap_or_else(PoisonError::into_inner).is_deep(tenant, now);
+        let queue = self.lock();
+        let alone = || queue.tenants.iter().all(|(other, _)| *other == tenant) && !self.is_pressed(now);
+        (!indebted || alone()) && self.fits(&queue, tenant)
     }
 
-    /// Notes that a hash was made for a wrong secret.
-    pub(super) fn failed(&self, tenant: TenantId) {
-        let took = Duration::from_micros(self.takes.load(Ordering::Relaxed));
-        self.debts.lock().unwrap_or_else(PoisonError::into_inner).add(tenant, took, instant());
+    /// Notes that a hash which took so much of a processor was made for a wrong secret.
+    pub(super) fn failed(&self, tenant: TenantId, cpu: Duration) {
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner).add(tenant, cpu, instant());
     }
 
     /// Puts a job at the end of its tenant's own queue, or not.
@@ -96,17 +109,29 @@ impl Shared {
         }
     }
 
-    /// Runs what was popped, and learns what a hash takes.
-    pub(super) fn timed<T>(&self, late: bool, job: impl FnOnce() -> T) -> T {
-        let begun = instant();
+    /// Makes a hash, and learns what one takes, and whether it had the processor for itself. Gives how long it ran: a
+    /// neighbour's work is not its own.
+    pub(super) fn timed<T>(&self, job: impl FnOnce() -> T) -> (T, Duration) {
+        let (begun, ran) = (instant(), thread_time());
         let result = job();
-        if !late {
-            let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            let before = self.takes.load(Ordering::Relaxed);
-            let now = if before == 0 { took } else { before.saturating_mul(7).saturating_add(took) / 8 };
-            self.takes.store(now.max(1), Ordering::Relaxed);
+        let (took, ran) = (begun.elapsed(), thread_time().saturating_sub(ran));
+        self.learn(took, ran, instant());
+        (result, ran)
+    }
+
+    fn learn(&self, took: Duration, ran: Duration, now: Instant) {
+        if took.saturating_sub(ran) > ran / PRESSED {
+            *self.pressed.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         }
-        result
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let before = self.takes.load(Ordering::Relaxed);
+        let average = if before == 0 { took } else { before.saturating_mul(7).saturating_add(took) / 8 };
+        self.takes.store(average.max(1), Ordering::Relaxed);
+    }
+
+    fn is_pressed(&self, now: Instant) -> bool {
+        let pressed = *self.pressed.lock().unwrap_or_else(PoisonError::into_inner);
+        pressed.is_some_and(|pressed| now.saturating_duration_since(pressed) < REMEMBERED)
     }
 
     /// Ends the threads; what waits is dropped.
@@ -148,6 +173,12 @@ fn next(queue: &mut Queue) -> Option<Waiting> {
         queue.tenants.push_back((tenant, own));
     }
     waiting
+}
+
+/// For how long this thread has run.
+fn thread_time() -> Duration {
+    let read = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(read).unwrap_or_default()
 }
 
 #[expect(clippy::disallowed_methods, reason = "measures a wait, decides nothing that is stored")]

@@ -5,6 +5,7 @@ mod clock;
 mod database;
 mod expiry;
 mod keys;
+mod reading;
 mod removing;
 mod revisions;
 
@@ -23,6 +24,7 @@ pub fn start(app: &Arc<App>, setup: &Setup) -> Vec<rt::task::JoinHandle<()>> {
         rt::spawn(database::run(Arc::clone(app))),
         rt::spawn(revisions::run(Arc::clone(app))),
         rt::spawn(clock::run(Arc::clone(app))),
+        rt::spawn(reading::run(Arc::clone(app))),
         rt::spawn(expiry::run(Arc::clone(app))),
         rt::spawn(keys::run(Arc::clone(app), setup.clone())),
     ]

@@ -2,16 +2,18 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use client_auth::Scheme;
+use domain::OAuthErrorCode;
 
 use crate::{
-    flow::{endpoint, registration},
+    extract::Call,
+    flow::{endpoint, misses, registration},
     respond::{Reply, Stop},
 };
 
 /// Registers a client.
 pub async fn post(http: HttpRequest, payload: web::Payload) -> HttpResponse {
     endpoint::serve("register", http, payload, |call| async move {
-        by_bearer(registration::register(&call).await)
+        by_bearer(&call, registration::register(&call).await)
     })
     .await
 }
@@ -20,7 +22,7 @@ pub async fn post(http: HttpRequest, payload: web::Payload) -> HttpResponse {
 pub async fn get(http: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = id(&http);
     endpoint::serve("register", http, payload, |call| async move {
-        by_bearer(registration::read(&call, &id).await)
+        by_bearer(&call, registration::read(&call, &id).await)
     })
     .await
 }
@@ -29,7 +31,7 @@ pub async fn get(http: HttpRequest, payload: web::Payload) -> HttpResponse {
 pub async fn put(http: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = id(&http);
     endpoint::serve("register", http, payload, |call| async move {
-        by_bearer(registration::replace(&call, &id).await)
+        by_bearer(&call, registration::replace(&call, &id).await)
     })
     .await
 }
@@ -38,7 +40,7 @@ pub async fn put(http: HttpRequest, payload: web::Payload) -> HttpResponse {
 pub async fn delete(http: HttpRequest, payload: web::Payload) -> HttpResponse {
     let id = id(&http);
     endpoint::serve("register", http, payload, |call| async move {
-        by_bearer(registration::remove(&call, &id).await)
+        by_bearer(&call, registration::remove(&call, &id).await)
     })
     .await
 }
@@ -47,9 +49,12 @@ fn id(http: &HttpRequest) -> String {
     http.match_info().get("client").unwrap_or_default().to_owned()
 }
 
-/// Only bearers open these doors, so that is what a 401 asks for.
-fn by_bearer(result: Result<Reply, Stop>) -> Result<Reply, Stop> {
+/// Only bearers open these doors, so that is what a 401 asks for, and the wrong ones of one source are bounded.
+fn by_bearer(call: &Call, result: Result<Reply, Stop>) -> Result<Reply, Stop> {
     result.map_err(|stop| match stop {
+        Stop::Refused(refusal, _) if refusal.code == OAuthErrorCode::InvalidToken => {
+            Stop::Refused(misses::refuse(call, refusal), Scheme::Bearer)
+        }
         Stop::Refused(refusal, _) => Stop::Refused(refusal, Scheme::Bearer),
         fault @ Stop::Fault(_) => fault,
     })

@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{
     bystander::{Bystander, long},
-    support::{Ask as _, Demo, http, raw, wait_for},
+    support::{Ask as _, Demo, http, http_from, raw, wait_for},
 };
 
 /// Well above every time-out here, well below what a held connection would last.
@@ -194,6 +194,7 @@ fn thousands_of_idle_connections_cost_little_and_disturb_nobody() {
     let demo = demo(&[
         ("COUNTERSIGN__SERVER__KEEP_ALIVE", "300"),
         ("COUNTERSIGN__SERVER__MAX_CONNECTIONS", "16000"),
+        ("COUNTERSIGN__SERVER__MAX_CONNECTIONS_PER_SOURCE", "16000"),
     ]);
     http().get(demo.acme("jwks")).said();
     let before = demo.resident();
@@ -234,4 +235,31 @@ fn a_low_limit_of_open_files_is_raised_or_lived_with() {
     });
     assert!(served.is_some(), "not served among {} connections", held.len());
     assert!(!demo.stderr().contains("Too many open files"), "{}", demo.stderr());
+}
+
+#[test]
+fn one_source_leaves_room_for_the_others() {
+    let demo = demo(&[
+        ("COUNTERSIGN__SERVER__MAX_CONNECTIONS", "1000"),
+        ("COUNTERSIGN__SERVER__MAX_CONNECTIONS_PER_SOURCE", "50"),
+        ("COUNTERSIGN__SERVER__KEEP_ALIVE", "300"),
+        ("COUNTERSIGN__SERVER__REQUEST_TIMEOUT", "60"),
+    ]);
+    let held: Vec<_> = (0..50).map(|_| after_a_request(&demo.url)).collect();
+    // A further one is closed without an answer.
+    let mut more = raw::connect(&demo.url);
+    more.set_read_timeout(Some(SOON)).unwrap();
+    let closed = match more.read(&mut [0; 16]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    };
+    assert!(closed);
+    let metrics = http().get(format!("{}/metrics", demo.management)).said().text;
+    assert!(metrics.contains("\ncountersign_connections_refused_total 1\n"), "{metrics}");
+    // Another source is served as ever.
+    assert_eq!(http_from("127.0.0.2").get(demo.acme("jwks")).said().status, 200);
+    // Whoever leaves makes room for another one of the same source.
+    drop(held);
+    let again = wait_for(SOON, || http().get(demo.acme("jwks")).send().ok());
+    assert!(again.is_some_and(|answer| answer.status() == 200));
 }

@@ -28,6 +28,7 @@ mod id_tokens;
 mod introspection;
 mod isolation;
 mod lockout;
+mod misses;
 mod mtls;
 mod openid_client;
 mod operations;

@@ -80,8 +80,8 @@ fn fetched(names: &Names, port: u16, private: bool, times: usize) -> Vec<String>
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test names a tenant")]
-fn tenant() -> domain::TenantId {
-    domain::TenantId::assume(1)
+fn tenant() -> TenantId {
+    TenantId::assume(1)
 }
 
 #[test]

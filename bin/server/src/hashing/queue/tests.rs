@@ -20,7 +20,7 @@ fn shared(takes: u64, patience: Duration) -> Shared {
 /// A job that notes its number, or its lateness as a negative one.
 fn noting(notes: &Arc<Mutex<Vec<i32>>>, number: i32) -> Job {
     let notes = Arc::clone(notes);
-    Box::new(move |late| notes.lock().unwrap().push(if late { -number } else { number }))
+    Box::new(move |_shared, late| notes.lock().unwrap().push(if late { -number } else { number }))
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn tenants_take_turns() {
     assert!(shared.push(tenant(2), noting(&notes, 11)));
     for _ in 0..6 {
         let (job, late) = shared.pop().unwrap();
-        job(late);
+        job(&shared, late);
     }
     assert_eq!(*notes.lock().unwrap(), [1, 10, 2, 11, 3, 4]);
 }
@@ -62,7 +62,7 @@ fn what_waited_for_too_long_is_not_hashed_any_more() {
     let (shared, notes) = (shared(0, Duration::ZERO), Arc::default());
     assert!(shared.push(tenant(1), noting(&notes, 1)));
     let (job, late) = shared.pop().unwrap();
-    job(late);
+    job(&shared, late);
     assert_eq!(*notes.lock().unwrap(), [-1]);
 }
 
@@ -72,4 +72,45 @@ fn a_closed_queue_gives_nothing() {
     assert!(shared.push(tenant(1), noting(&notes, 1)));
     shared.close();
     assert!(shared.pop().is_none());
+}
+
+#[test]
+fn who_owes_too_much_is_served_while_nobody_else_wants_the_room() {
+    let (shared, notes) = (shared(25_000, Duration::from_millis(100)), Arc::default());
+    for _ in 0..1000 {
+        shared.failed(tenant(1), Duration::from_millis(25));
+    }
+    assert!(shared.has_room(tenant(1)), "the threads are idle");
+    assert!(shared.push(tenant(1), noting(&notes, 1)));
+    assert!(shared.has_room(tenant(1)), "what waits is its own");
+    assert!(shared.push(tenant(2), noting(&notes, 2)));
+    assert!(!shared.has_room(tenant(1)), "another one waits");
+    assert!(shared.has_room(tenant(2)));
+}
+
+#[test]
+fn who_owes_too_much_makes_way_for_whoever_wants_the_processor() {
+    let shared = shared(25_000, Duration::from_millis(100));
+    for _ in 0..1000 {
+        shared.failed(tenant(1), Duration::from_millis(25));
+    }
+    let (hash, now) = (Duration::from_millis(25), instant());
+    shared.learn(hash * 6 / 5, hash, now);
+    assert!(shared.has_room(tenant(1)), "a little more is nobody");
+    shared.learn(hash * 3 / 2, hash, now);
+    assert!(!shared.has_room(tenant(1)));
+    assert!(shared.has_room(tenant(2)));
+    assert!(!shared.is_pressed(now + REMEMBERED));
+}
+
+#[test]
+fn what_a_hash_took_is_what_it_ran() {
+    let shared = shared(0, Duration::from_millis(100));
+    let ((), ran) = shared.timed(|| {
+        // Whoever waits does not run.
+        let (_sender, receiver) = std::sync::mpsc::channel::<()>();
+        assert!(receiver.recv_timeout(Duration::from_millis(50)).is_err());
+    });
+    assert!(ran < Duration::from_millis(25), "{ran:?}");
+    assert!(shared.is_pressed(instant()));
 }

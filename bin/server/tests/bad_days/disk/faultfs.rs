@@ -21,7 +21,7 @@ pub(crate) const IO_ERROR: u8 = b'I';
 pub(crate) const READ_ONLY: u8 = b'R';
 /// Syncs that succeed and do nothing.
 pub(crate) const LIE: u8 = b'L';
-/// Syncs that hang.
+/// Syncs, or reads, that hang.
 pub(crate) const HANG: u8 = b'H';
 
 /// The size of what a disk writes as a whole.
@@ -81,6 +81,16 @@ impl FaultFs {
     /// From now on syncs fail like this.
     pub(crate) fn syncs(&self, how: u8) {
         self.control.write_all_at(&[how], 1).unwrap();
+    }
+
+    /// From now on reads fail like this.
+    pub(crate) fn reads(&self, how: u8) {
+        self.control.write_all_at(&[how], 2).unwrap();
+    }
+
+    /// How many reads hang now.
+    pub(crate) fn reading(&self) -> u64 {
+        self.count(4)
     }
 
     fn count(&self, which: u64) -> u64 {

@@ -10,6 +10,7 @@ mod full;
 mod gone;
 mod locked;
 mod read_only;
+mod reading;
 
 use std::{path::Path, process::Output, time::Duration};
 
