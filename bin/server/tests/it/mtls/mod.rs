@@ -119,5 +119,6 @@ pub(crate) fn section(dir: &Path, ask: AskFor, server: &Issued) -> TlsSection {
         private_key,
         client_certificates: ask,
         mtls_host,
+        http2: true,
     }
 }
