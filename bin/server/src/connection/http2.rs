@@ -153,7 +153,8 @@ where
     fn begin(&mut self, request: http::Request<RecvStream>, respond: SendResponse<Bytes>) {
         let (head, body) = request.into_parts();
         let is_head = head.method == http::Method::HEAD;
-        let request = translation::request(&head, Payload::Stream { payload: Box::pin(Body(body)) }, self.peer);
+        let request =
+            translation::request(&head, Payload::Stream { payload: Box::pin(Body(body)) }, self.peer);
         let (service, state, patience) =
             (Rc::clone(&self.service), Rc::clone(&self.state), self.bounds.patience);
         self.answers.spawn_local(async move {
@@ -245,10 +246,7 @@ struct Body(RecvStream);
 impl Stream for Body {
     type Item = Result<Bytes, PayloadError>;
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_data(context).map(|data| {
             let failed = |error| PayloadError::Io(std::io::Error::other::<h2::Error>(error));
             let part = match data? {

@@ -183,10 +183,12 @@ mod tests {
     /// How many of a frame a connection may send at once.
     fn at_once(bytes: &[u8]) -> usize {
         let mut meter = opened();
-        (0..100_000).take_while(|_| {
-            meter.read(bytes, 0);
-            !meter.is_spent()
-        }).count()
+        (0..100_000)
+            .take_while(|_| {
+                meter.read(bytes, 0);
+                !meter.is_spent()
+            })
+            .count()
     }
 
     #[test]
@@ -207,7 +209,11 @@ mod tests {
         for beat in 1..1000 {
             (0..10).for_each(|_| meter.read(&frame(PING, 0, 8), beat));
         }
-        assert_eq!((meter.left, meter.is_spent()), (MOST - 10, false), "what a beat earns may be spent in it");
+        assert_eq!(
+            (meter.left, meter.is_spent()),
+            (MOST - 10, false),
+            "what a beat earns may be spent in it"
+        );
         // A stream, its body, two windows: what is answered may go on for ever.
         let mut request = frame(HEADERS, END_HEADERS, 300);
         request.extend(frame(0x0, 1, 4096));

@@ -179,7 +179,8 @@ impl Request {
         state.requests.set(state.requests.get().saturating_add(1));
         state.enter(Phase::Busy);
         let headers = request.headers();
-        let body = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+        let body =
+            headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
         // What is left of a body holds up nothing on HTTP/2.
         state.body.set(body && state.meter.is_none());
         Some(Self(state))

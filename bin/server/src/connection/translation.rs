@@ -1,9 +1,6 @@
 //! Heads between `h2` and the HTTP library, which say them in two versions of the same types.
 
-use std::{
-    net::SocketAddr,
-    time::SystemTime,
-};
+use std::{net::SocketAddr, time::SystemTime};
 
 use actix_http::{Request, ResponseHead, Version};
 use actix_web::{
@@ -58,8 +55,8 @@ pub(super) fn request(
 /// An answer's head, with the length of its body and the date (RFC 9110 §6.6.1).
 pub(super) fn response(head: &ResponseHead, length: usize) -> http::Response<()> {
     let mut to = http::Response::new(());
-    *to.status_mut() = http::StatusCode::from_u16(head.status.as_u16())
-        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *to.status_mut() =
+        http::StatusCode::from_u16(head.status.as_u16()).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let fields = to.headers_mut();
     for (name, value) in head.headers.iter().filter(|(name, _)| !OF_A_CONNECTION.contains(name)) {
         let name = http::HeaderName::from_bytes(name.as_str().as_bytes());
@@ -77,7 +74,10 @@ pub(super) fn response(head: &ResponseHead, length: usize) -> http::Response<()>
     to
 }
 
-#[expect(clippy::disallowed_methods, reason = "the machine's own date, as the HTTP library says it on HTTP/1")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the machine's own date, as the HTTP library says it on HTTP/1"
+)]
 fn now() -> SystemTime {
     SystemTime::now()
 }

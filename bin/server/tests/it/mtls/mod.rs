@@ -2,8 +2,10 @@
 
 mod authentication;
 mod demo;
+mod http2;
 mod listener;
 mod registered;
+mod resumption;
 mod seeds;
 
 use std::{net::SocketAddr, path::Path};
