@@ -111,6 +111,24 @@ fn streams_that_are_opened_and_reset_are_ended() {
 }
 
 #[test]
+fn streams_that_are_being_answered_and_reset_are_ended_too() {
+    let demo = strict();
+    meanwhile(&demo, |address| {
+        let (mut stream, mut open) = (streams(), None);
+        let ended = Frames::open(address, &[]).until_ended(SOON * 2, Duration::from_millis(1), || {
+            // One at a time, and not before it has been seen.
+            if let Some(stream) = open.take() {
+                return frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]);
+            }
+            let stream = *open.insert(stream());
+            frame(HEADERS, END_HEADERS, stream, &head("POST", TOKEN))
+        });
+        calmed("one by one", &ended);
+        assert_eq!(ended.reason, Some(ENHANCE_YOUR_CALM));
+    });
+}
+
+#[test]
 fn streams_beyond_what_may_be_open_are_refused_and_then_ended() {
     let demo = strict();
     meanwhile(&demo, |address| {
@@ -153,27 +171,36 @@ fn header_blocks_without_end_are_ended_and_take_no_memory() {
 fn what_has_begun_and_does_not_go_on_is_ended() {
     let demo = strict();
     meanwhile(&demo, |address| {
-        let begun: [(&str, Vec<u8>); 4] = [
-            ("a header block", frame(HEADERS, END_STREAM, 1, &head("GET", JWKS))),
+        // After an answer a connection may be idle for longer than something may be unfinished.
+        let answered = || {
+            let mut opened = Frames::open(address, &[]);
+            opened.say(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &head("GET", JWKS)));
+            opened.until(DATA);
+            opened
+        };
+        let begun: [(&str, Vec<u8>); 3] = [
+            ("a header block", frame(HEADERS, END_STREAM, 3, &head("GET", JWKS))),
             ("a frame's head", frame(PING, 0, 0, &[0; 8])[..5].to_vec()),
             ("a frame", frame(PING, 0, 0, &[0; 8])[..12].to_vec()),
-            ("nothing", Vec::new()),
         ];
         for (what, begun) in begun {
-            let mut opened = Frames::open(address, &[]);
+            let mut opened = answered();
             opened.say(&begun);
             let ended = opened.until_ended(SOON * 2, SLOWLY, Vec::new);
             assert!(ended.took < SOON, "{what} {:?}", ended.took);
         }
         let silent = Frames::silent(address).until_ended(SOON * 2, SLOWLY, Vec::new);
         assert!(silent.took < SOON, "no preface {:?}", silent.took);
+        let idle = Frames::open(address, &[]).until_ended(SOON * 2, SLOWLY, Vec::new);
+        assert!(idle.took < SOON, "no stream {:?}", idle.took);
         // A header block that drips goes on, and yet does not come to its end.
-        let mut opened = Frames::open(address, &[]);
-        opened.say(&frame(HEADERS, END_STREAM, 1, &head("GET", JWKS)));
+        let mut opened = answered();
+        opened.say(&frame(HEADERS, END_STREAM, 3, &head("GET", JWKS)));
         let mut drops = 0;
         let dripping = opened.until_ended(SOON * 2, SLOWLY, || {
             drops += 1;
-            frame(CONTINUATION, 0, 1, &block(&[("x-drop", "a")]))
+            // The library counts those that are whole.
+            if drops > 1 { vec![0] } else { frame(CONTINUATION, 0, 3, &[0; 1000])[..9].to_vec() }
         });
         assert!(dripping.took < SOON, "{:?} after {drops}", dripping.took);
     });
@@ -241,9 +268,15 @@ fn one_connection_that_asks_for_all_it_may_leaves_others_their_turn() {
 #[test]
 fn what_is_in_flight_is_answered_when_the_server_stops() {
     let mut demo = demo("300");
-    let mut client = Client::connect(Caller::default(), tls(&demo));
-    let get = http::Request::get(format!("https://localhost{JWKS}")).body(()).unwrap();
-    assert_eq!(client.ask(get, "").status, 200);
-    demo.terminate();
-    client.closed();
+    let mut opened = Frames::open(tls(&demo), &[]);
+    opened.say(&frame(HEADERS, END_HEADERS, 1, &head("POST", TOKEN)));
+    std::thread::scope(|scope| {
+        let stopped = scope.spawn(|| demo.terminate());
+        opened.until(GOAWAY);
+        opened.say(&frame(DATA, END_STREAM, 1, b"grant_type=nothing"));
+        opened.until(DATA);
+        let ended = opened.until_ended(SOON * 2, SLOWLY, Vec::new);
+        assert!(ended.took < SOON && ended.reason == Some(0), "{:?} {:?}", ended.took, ended.reason);
+        assert_eq!(stopped.join().unwrap(), Some(0));
+    });
 }
