@@ -8,13 +8,15 @@ use std::{
     time::Duration,
 };
 
-use actix_http::{HttpService, error::DispatchError};
+use actix_http::{HttpService, Request, error::DispatchError};
 use actix_service::{
-    IntoServiceFactory as _, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
+    IntoServiceFactory as _, Service as _, ServiceFactory, ServiceFactoryExt as _, fn_factory, fn_service,
+    map_config,
 };
 use actix_web::{
-    App as ActixApp,
-    dev::{AppConfig, Server},
+    App as ActixApp, HttpResponse,
+    body::BoxBody,
+    dev::{AppConfig, Server, ServiceResponse},
     middleware::from_fn,
     rt::net::TcpStream,
     web,
@@ -24,7 +26,7 @@ use tokio::sync::watch;
 use crate::{
     app::App,
     config::ServerSection,
-    connection::{Bounds, Place, Sources, Underlying, Watched, Worker},
+    connection::{Bounds, Place, Sources, Underlying, Watched, Worker, serve_http2},
     descriptors,
     extract::request_id,
     routes,
@@ -92,7 +94,7 @@ pub fn public(
         let (address, common) = (listener.local_addr()?, common.clone());
         server = server.listen(format!("tls {address}"), listener, move || {
             let worker = Worker::of_this_thread(bounds);
-            let (http, slot, common) = (common.http(address), Arc::clone(&slot), common.clone());
+            let (http, slot, common) = (common.either(address), Arc::clone(&slot), common.clone());
             fn_service(move |io: TcpStream| {
                 let (peer, worker, slot) = (io.peer_addr().ok(), Rc::clone(&worker), Arc::clone(&slot));
                 let place = common.place(peer);
@@ -126,15 +128,28 @@ impl Common {
         })
     }
 
-    /// The HTTP library's dispatcher for connections to `address`.
-    fn http<Io: Underlying + 'static>(&self, address: SocketAddr) -> impl Serves<Io> + use<Io> {
-        let stopping = self.stopping.clone();
+    /// The routes.
+    fn routes(
+        &self,
+    ) -> impl ServiceFactory<
+        Request,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = HttpResponse,
+        InitError = (),
+    > + use<> {
         let routes = ActixApp::new()
             .app_data(self.data.clone())
             .wrap(from_fn(request_id::middleware))
             .configure(routes::public)
             .into_factory()
             .map_err(|error: actix_web::Error| error.error_response());
+        map_config(routes, |()| AppConfig::default())
+    }
+
+    /// The HTTP library's dispatcher for connections to `address`.
+    fn http<Io: Underlying + 'static>(&self, address: SocketAddr) -> impl Serves<Io> + use<Io> {
+        let stopping = self.stopping.clone();
         HttpService::build()
             .keep_alive(self.bounds.keep_alive)
             .client_request_timeout(self.bounds.patience)
@@ -148,7 +163,28 @@ impl Common {
             .on_connect_ext(|io: &Watched<Io>, data| {
                 data.insert(io.state());
             })
-            .h1(map_config(routes, |()| AppConfig::default()))
+            .h1(self.routes())
+    }
+
+    /// The same, or HTTP/2 where a handshake has chosen it.
+    fn either<Io: Underlying + 'static>(&self, address: SocketAddr) -> impl Serves<Io> + use<Io> {
+        let (http1, routes, common) = (self.http::<Io>(address), self.routes(), self.clone());
+        fn_factory(move || {
+            let (http1, routes, common) = (http1.new_service(()), routes.new_service(()), common.clone());
+            async move {
+                let (http1, routes) = (Rc::new(http1.await?), Rc::new(routes.await?));
+                Ok::<_, ()>(fn_service(move |(io, peer): (Watched<Io>, Option<SocketAddr>)| {
+                    let (http1, routes, common) = (Rc::clone(&http1), Rc::clone(&routes), common.clone());
+                    async move {
+                        if !io.speaks_http2() {
+                            return http1.call((io, peer)).await;
+                        }
+                        serve_http2(io, routes, peer, common.bounds, common.stopping).await;
+                        Ok(())
+                    }
+                }))
+            }
+        })
     }
 }
 

@@ -20,7 +20,7 @@ pub enum AskFor {
 }
 
 /// One of `[[tls]]`
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSection {
     /// Address and port; port 0 picks a free one.
@@ -35,6 +35,26 @@ pub struct TlsSection {
     /// The host name on which certificates are asked for; with `by-sni` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtls_host: Option<String>,
+    /// Whether HTTP/2 is offered besides HTTP/1.1.
+    #[serde(default = "yes")]
+    pub http2: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Default for TlsSection {
+    fn default() -> Self {
+        Self {
+            listen: String::new(),
+            certificate: PathBuf::new(),
+            private_key: PathBuf::new(),
+            client_certificates: AskFor::default(),
+            mtls_host: None,
+            http2: yes(),
+        }
+    }
 }
 
 impl TlsSection {

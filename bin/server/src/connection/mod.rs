@@ -5,9 +5,15 @@
 //! here: a later head that never ends, an answer that nobody takes, the rest of a body that nobody reads, and room for
 //! newcomers. And it parses ahead whatever comes, seven thousand small requests at a time: while one is answered, no
 //! more is read than its body.
+//!
+//! HTTP/2 interleaves: its windows and its other streams are read while a request is answered. There what comes is
+//! metered instead.
 
+mod http2;
+mod meter;
 mod sources;
 mod stream;
+mod translation;
 mod worker;
 
 use std::{
@@ -17,13 +23,15 @@ use std::{
     task::{Context, Waker},
 };
 
-use actix_web::{HttpRequest, dev::ServiceRequest, http::header};
+use actix_web::{HttpMessage as _, HttpRequest, dev::ServiceRequest, http::header};
 use domain::PeerCertificate;
 
+pub use http2::serve as serve_http2;
 pub use sources::{Place, Sources};
 pub use stream::{Underlying, Watched};
 pub use worker::{Bounds, Worker};
 
+use self::meter::Meter;
 use crate::tls::{Handshake, NameRule};
 
 /// Requests of one connection that are begun within a beat before others have a turn.
@@ -46,6 +54,8 @@ pub struct State {
     worker: Rc<Worker>,
     /// What was said in a TLS handshake.
     handshake: Handshake,
+    /// Of an HTTP/2 connection.
+    meter: Option<RefCell<Meter>>,
     requests: Cell<u32>,
     /// The beat at which a request last began, and how many did in it.
     begun: Cell<(u64, u32)>,
@@ -68,9 +78,11 @@ pub struct State {
 
 impl State {
     fn new(worker: Rc<Worker>, handshake: Handshake, place: Place) -> Self {
+        let meter = handshake.http2.then(|| RefCell::new(Meter::new(worker.beat())));
         Self {
             handshake,
             _place: place,
+            meter,
             requests: Cell::new(0),
             begun: Cell::new((0, 0)),
             body: Cell::new(false),
@@ -92,15 +104,46 @@ impl State {
 
     /// Whether the dispatcher may have more bytes now.
     fn may_read(&self) -> bool {
+        if self.meter.is_some() {
+            return !self.is_spent();
+        }
         let busy = self.phase.get() == Phase::Busy && !self.body.get();
         !busy && self.stalled.get().is_none()
     }
 
-    fn received(&self, bytes: usize) {
-        self.read.set(self.read.get().saturating_add(bytes));
-        if bytes > 0 && self.phase.get() == Phase::Idle {
+    fn received(&self, bytes: &[u8]) {
+        self.read.set(self.read.get().saturating_add(bytes.len()));
+        if let Some(meter) = &self.meter {
+            meter.borrow_mut().read(bytes, self.worker.beat());
+        } else if !bytes.is_empty() && self.phase.get() == Phase::Idle {
             self.enter(Phase::Reading);
         }
+    }
+
+    /// Whether more came on an HTTP/2 connection than may.
+    fn is_spent(&self) -> bool {
+        self.meter.as_ref().is_some_and(|meter| meter.borrow().is_spent())
+    }
+
+    /// The beat since which a frame or a header block of HTTP/2 has been coming.
+    fn within(&self) -> Option<u64> {
+        self.meter.as_ref()?.borrow().within()
+    }
+
+    /// Notes that a request of an HTTP/2 connection was answered.
+    fn answered(&self) {
+        if let Some(meter) = &self.meter {
+            meter.borrow_mut().answered();
+        }
+    }
+
+    /// Notes that a request begins: whether so many have within a beat that others should have a turn in between.
+    fn is_pushing(&self) -> bool {
+        let (beat, begun) = self.begun.get();
+        let now = self.worker.beat();
+        let begun = if beat == now { begun.saturating_add(1) } else { 1 };
+        self.begun.set((now, begun));
+        begun > TURN
     }
 
     fn sent(&self, stalled: bool) {
@@ -137,24 +180,21 @@ pub struct Request(Rc<State>);
 impl Request {
     /// Notes that a request's head has come. `None` where nobody watches the connection.
     pub fn begin(request: &ServiceRequest) -> Option<Self> {
-        let state = Rc::clone(request.conn_data::<Rc<State>>()?);
+        let state = of(request.request())?;
         state.requests.set(state.requests.get().saturating_add(1));
         state.enter(Phase::Busy);
         let headers = request.headers();
-        state.body.set(
-            headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING),
-        );
+        let body =
+            headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+        // What is left of a body holds up nothing on HTTP/2.
+        state.body.set(body && state.meter.is_none());
         Some(Self(state))
     }
 
     /// Whether its connection has begun so many within a beat that others should have a turn in between. What is
-    /// pipelined would be answered all at once otherwise.
+    /// pipelined would be answered all at once otherwise. On HTTP/2 that has been seen to before it began.
     pub fn is_pushing(&self) -> bool {
-        let (beat, begun) = self.0.begun.get();
-        let now = self.0.worker.beat();
-        let begun = if beat == now { begun.saturating_add(1) } else { 1 };
-        self.0.begun.set((now, begun));
-        begun > TURN
+        self.0.meter.is_none() && self.0.is_pushing()
     }
 
     /// The worker that answers it.
@@ -163,15 +203,20 @@ impl Request {
     }
 }
 
+/// The state of a request's connection: the HTTP library has a place for it, a stream of HTTP/2 brings it along.
+fn of(request: &HttpRequest) -> Option<Rc<State>> {
+    request.conn_data().cloned().or_else(|| request.extensions().get().cloned())
+}
+
 /// The certificate that the peer of a request's connection showed.
 pub fn certificate(request: &HttpRequest) -> Option<Arc<PeerCertificate>> {
-    request.conn_data::<Rc<State>>()?.handshake.certificate.clone()
+    of(request)?.handshake.certificate.clone()
 }
 
 /// Whether a request is for a host name that its connection may not be used for (RFC 9110 §7.4): a browser that is not
 /// to be asked for a certificate on one name must not come by it on a connection of another.
 pub fn is_misdirected(request: &ServiceRequest) -> bool {
-    let Some(state) = request.conn_data::<Rc<State>>() else { return false };
+    let Some(state) = of(request.request()) else { return false };
     if state.handshake.names == NameRule::Any {
         return false;
     }
@@ -187,7 +232,7 @@ fn without_port(authority: &str) -> &str {
 
 /// Notes that the body of a request has been read to its end.
 pub fn body_read(request: &HttpRequest) {
-    if let Some(state) = request.conn_data::<Rc<State>>() {
+    if let Some(state) = of(request) {
         state.body.set(false);
     }
 }

@@ -57,6 +57,11 @@ impl<Io> Watched<Io> {
         Rc::clone(&self.state)
     }
 
+    /// Whether its handshake chose HTTP/2.
+    pub fn speaks_http2(&self) -> bool {
+        self.state.meter.is_some()
+    }
+
     fn going_on(&self) -> io::Result<()> {
         if self.state.doomed.get() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
@@ -87,7 +92,7 @@ impl<Io: Underlying> AsyncRead for Watched<Io> {
             self.state.read.set(0);
             self.state.wake_later(context);
         } else {
-            self.state.received(buffer.filled().len().saturating_sub(before));
+            self.state.received(buffer.filled().get(before..).unwrap_or_default());
         }
         result
     }

@@ -133,7 +133,9 @@ impl Worker {
         let patience = beats(self.bounds.patience);
         let stalled = state.stalled.get().is_some_and(|since| now.saturating_sub(since) > patience);
         let age = now.saturating_sub(state.since.get());
+        let unfinished = state.within().is_some_and(|since| now.saturating_sub(since) > patience);
         stalled
+            || unfinished
             || match state.phase.get() {
                 Phase::Reading => age > patience,
                 // The library sees to idle ones, unless something confuses it.

@@ -14,12 +14,16 @@ use openssl::{
 
 use crate::config::{AskFor, TlsSection};
 
-/// TLS 1.2 with forward secrecy and authenticated encryption only (RFC 9325 §4.2).
+/// TLS 1.2 with forward secrecy and authenticated encryption only (RFC 9325 §4.2), which suits HTTP/2 as well
+/// (RFC 9113 §9.2.2).
 const CIPHERS: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:\
                        ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
 /// What is spoken inside, the best first, as ALPN writes it (RFC 7301 §3.1).
-const PROTOCOLS: &[u8] = b"\x08http/1.1";
+const PROTOCOLS: &[u8] = b"\x02h2\x08http/1.1";
+
+/// The same where HTTP/2 is not wanted.
+const ONLY_HTTP1: &[u8] = b"\x08http/1.1";
 
 /// Certificates beyond this depth are not looked at in a handshake; the tenant's own judgement comes later.
 const DEPTH: u32 = 8;
@@ -79,8 +83,9 @@ pub(super) fn acceptor(section: &TlsSection, pair: &Pair) -> Result<SslAcceptor,
     builder.set_cipher_list(CIPHERS)?;
     builder.set_options(SslOptions::NO_RENEGOTIATION | SslOptions::NO_COMPRESSION);
     own_certificate(&mut builder, section, pair)?;
-    builder.set_alpn_select_callback(|_ssl, offered| {
-        select_next_proto(PROTOCOLS, offered).ok_or(AlpnError::NOACK)
+    let protocols = if section.http2 { PROTOCOLS } else { ONLY_HTTP1 };
+    builder.set_alpn_select_callback(move |_ssl, offered| {
+        select_next_proto(protocols, offered).ok_or(AlpnError::NOACK)
     });
     match section.client_certificates {
         AskFor::Never => {

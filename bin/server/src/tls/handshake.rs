@@ -10,6 +10,9 @@ use tokio_openssl::SslStream;
 use super::Slot;
 use crate::config::AskFor;
 
+/// HTTP/2 over TLS, as ALPN calls it (RFC 9113 §3.1).
+const HTTP2: &[u8] = b"h2";
+
 /// Which names a connection may be used for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NameRule {
@@ -41,6 +44,8 @@ pub struct Handshake {
     pub certificate: Option<Arc<PeerCertificate>>,
     /// Which names the connection may be used for.
     pub names: NameRule,
+    /// Whether HTTP/2 is spoken (RFC 9113 §3.2).
+    pub http2: bool,
 }
 
 /// Shakes hands, in at most `patience`.
@@ -56,7 +61,12 @@ pub async fn accept(
     let mut stream = SslStream::new(ssl, io)?;
     let done = tokio::time::timeout(patience, Pin::new(&mut stream).accept()).await;
     done.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?.map_err(io::Error::other)?;
-    let handshake = Handshake { certificate: certificate(stream.ssl()), names: names(stream.ssl(), slot) };
+    let ssl = stream.ssl();
+    let handshake = Handshake {
+        certificate: certificate(ssl),
+        names: names(ssl, slot),
+        http2: ssl.selected_alpn_protocol() == Some(HTTP2),
+    };
     Ok((stream, handshake))
 }
 

@@ -117,6 +117,7 @@ fn tls(listen: String, dir: &Path) -> TlsSection {
         private_key: dir.join("pki/server.key"),
         client_certificates: AskFor::Ask,
         mtls_host: None,
+        http2: true,
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod authentication;
 mod demo;
+mod http2;
 mod keystores;
 mod listener;
 mod registered;
+mod resumption;
 mod revocation;
 mod seeds;
 
@@ -121,5 +123,6 @@ pub(crate) fn section(dir: &Path, ask: AskFor, server: &Issued) -> TlsSection {
         private_key,
         client_certificates: ask,
         mtls_host,
+        http2: true,
     }
 }

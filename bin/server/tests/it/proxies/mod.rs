@@ -307,5 +307,6 @@ fn section(dir: &Path, server: &Issued) -> TlsSection {
         private_key,
         client_certificates: AskFor::Ask,
         mtls_host: None,
+        http2: true,
     }
 }

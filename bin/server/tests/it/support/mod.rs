@@ -1,5 +1,6 @@
 //! The real binary on free ports, and the server in-process under a clock that tests move.
 
+pub(crate) mod http2;
 pub(crate) mod in_process;
 pub(crate) mod raw;
 pub(crate) mod serve;

@@ -68,6 +68,14 @@ impl Caller<'_> {
         address: SocketAddr,
         change: impl FnOnce(&mut SslContextBuilder),
     ) -> Result<Talk<SslStream<TcpStream>>, String> {
+        let ssl = self.ssl(change);
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+        ssl.connect(stream).map(Talk::over).map_err(|error| error.to_string())
+    }
+
+    /// What it shakes hands with.
+    pub(crate) fn ssl(&self, change: impl FnOnce(&mut SslContextBuilder)) -> Ssl {
         let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
         context.set_max_proto_version(self.newest).unwrap();
         if let Some(issued) = self.certificate {
@@ -84,9 +92,7 @@ impl Caller<'_> {
         if let Some(name) = self.name {
             ssl.set_hostname(name).unwrap();
         }
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
-        ssl.connect(stream).map(Talk::over).map_err(|error| error.to_string())
+        ssl
     }
 }
 
