@@ -71,22 +71,22 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn ip(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     #[test]
     fn a_source_has_its_share_and_no_more_and_others_have_theirs() {
         let sources = Sources::new(2, Vec::new());
-        let first = sources.place(ip("192.0.2.1"));
-        let second = sources.place(ip("192.0.2.1"));
+        let first = sources.place(Some(ip("192.0.2.1")));
+        let second = sources.place(Some(ip("192.0.2.1")));
         assert!(first.is_some() && second.is_some());
-        assert!(sources.place(ip("192.0.2.1")).is_none());
-        assert!(sources.place(ip("192.0.2.2")).is_some());
+        assert!(sources.place(Some(ip("192.0.2.1"))).is_none());
+        assert!(sources.place(Some(ip("192.0.2.2"))).is_some());
         drop(first);
-        let third = sources.place(ip("192.0.2.1"));
+        let third = sources.place(Some(ip("192.0.2.1")));
         assert!(third.is_some());
-        assert!(sources.place(ip("192.0.2.1")).is_none());
+        assert!(sources.place(Some(ip("192.0.2.1"))).is_none());
         drop((second, third));
         assert!(sources.lock().is_empty(), "who has left is forgotten");
     }
@@ -94,17 +94,17 @@ mod tests {
     #[test]
     fn a_network_of_ipv6_is_one_source_and_a_mapped_address_is_its_own() {
         let sources = Sources::new(1, Vec::new());
-        let _held = sources.place(ip("2001:db8:0:1::1"));
-        assert!(sources.place(ip("2001:db8:0:1::2")).is_none());
-        assert!(sources.place(ip("2001:db8:0:2::1")).is_some());
-        let _mapped = sources.place(ip("::ffff:192.0.2.1"));
-        assert!(sources.place(ip("192.0.2.1")).is_none());
+        let _held = sources.place(Some(ip("2001:db8:0:1::1")));
+        assert!(sources.place(Some(ip("2001:db8:0:1::2"))).is_none());
+        assert!(sources.place(Some(ip("2001:db8:0:2::1"))).is_some());
+        let _mapped = sources.place(Some(ip("::ffff:192.0.2.1")));
+        assert!(sources.place(Some(ip("192.0.2.1"))).is_none());
     }
 
     #[test]
     fn proxies_that_are_listed_bring_as_many_as_they_like() {
         let sources = Sources::new(1, vec!["10.0.0.0/8".parse().unwrap()]);
-        let held: Vec<_> = (0..9).map(|_| sources.place(ip("10.1.2.3"))).collect();
+        let held: Vec<_> = (0..9).map(|_| sources.place(Some(ip("10.1.2.3")))).collect();
         assert!(held.iter().all(Option::is_some));
     }
 }

@@ -38,26 +38,7 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
     let scheme = client_auth::scheme_tried(&inputs);
     let refuse = |refusal| Stop::Refused(refusal, scheme);
     let presented = client_auth::parse(&inputs, &call.facts.profile).map_err(refuse)?;
-    let step = match &presented {
-        Presented::Bearer { token: Some(token), client_id } => {
-            bearer(call, token, client_id.as_ref()).await?
-        }
-        Presented::Secret { client_id, secret, .. } if client_auth::is_chosen_secret(&presented) => {
-            call.client(client_id.as_str());
-            chosen(call, &presented, client_id, secret, scheme).await?
-        }
-        Presented::Assertion(assertion) => {
-            call.client(assertion.client_id().as_str());
-            assertion::judge(call, &presented, assertion).await?
-        }
-        Presented::Secret { client_id, .. }
-        | Presented::Public { client_id }
-        | Presented::Certificate { client_id, .. } => {
-            call.client(client_id.as_str());
-            quick(call, &presented, client_id).await?
-        }
-        Presented::Bearer { token: None, .. } | Presented::Nothing => begin(call, &presented, None, None)?,
-    };
+    let step = judged(call, &presented, scheme).await?;
     let client = match step {
         AuthStep::Authenticated(client, writes) if matches!(presented, Presented::Assertion(_)) => {
             // Used up together with whatever the request comes to.
@@ -87,6 +68,30 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
     call.client(client.client().client_id.as_str());
     conforms(call, &client).map_err(refuse)?;
     Ok(client)
+}
+
+/// What the credentials come to.
+async fn judged(call: &Call, presented: &Presented, scheme: Scheme) -> Result<AuthStep, Stop> {
+    Ok(match presented {
+        Presented::Bearer { token: Some(token), client_id } => {
+            bearer(call, token, client_id.as_ref()).await?
+        }
+        Presented::Secret { client_id, secret, .. } if client_auth::is_chosen_secret(presented) => {
+            call.client(client_id.as_str());
+            chosen(call, presented, client_id, secret, scheme).await?
+        }
+        Presented::Assertion(assertion) => {
+            call.client(assertion.client_id().as_str());
+            assertion::judge(call, presented, assertion).await?
+        }
+        Presented::Secret { client_id, .. }
+        | Presented::Public { client_id }
+        | Presented::Certificate { client_id, .. } => {
+            call.client(client_id.as_str());
+            quick(call, presented, client_id).await?
+        }
+        Presented::Bearer { token: None, .. } | Presented::Nothing => begin(call, presented, None, None)?,
+    })
 }
 
 /// A client that is held to a stricter profile than its tenant may not use the laxer encodings (DECISIONS 2).

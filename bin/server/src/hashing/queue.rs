@@ -23,6 +23,9 @@ const PRESSED: u32 = 4;
 /// How long that is remembered. After it one hash may be made to see.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
+/// Longest wait where hashes take long: well below what a request may take in all.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 struct Waiting {
     job: Job,
     since: Instant,
@@ -103,7 +106,7 @@ impl Shared {
                 drop(queue);
                 let waited = waiting.since.elapsed();
                 self.wait.observe(waited.as_secs_f64());
-                return Some((waiting.job, waited > self.bounds.patience));
+                return Some((waiting.job, waited > self.patience()));
             }
             queue = self.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
@@ -147,6 +150,14 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long a hash may wait for its turn: as configured, or for as long as two take where that is longer. Beside busy
+    /// workers the threads, which are nice, take many times as long for a hash as alone; were nobody to wait for one, a
+    /// flood at one tenant would have everybody refused.
+    fn patience(&self) -> Duration {
+        let two = Duration::from_micros(self.takes.load(Ordering::Relaxed).saturating_mul(2));
+        self.bounds.patience.max(two.min(LONGEST_WAIT))
+    }
+
     /// Of each other tenant no more goes before a tenant's next hash than the tenant itself has waiting, and one.
     fn fits(&self, queue: &Queue, tenant: TenantId) -> bool {
         let own = queue.tenants.iter().find(|(other, _)| *other == tenant).map_or(0, |(_, own)| own.len());
@@ -156,7 +167,7 @@ impl Shared {
         let ahead = u64::try_from(own.saturating_add(others)).unwrap_or(u64::MAX);
         let threads = u64::try_from(self.bounds.threads.max(1)).unwrap_or(1);
         let wait = self.takes.load(Ordering::Relaxed).saturating_mul(ahead) / threads;
-        own < self.bounds.queue && u128::from(wait) <= self.bounds.patience.as_micros()
+        own < self.bounds.queue && u128::from(wait) <= self.patience().as_micros()
     }
 }
 

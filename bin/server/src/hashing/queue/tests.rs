@@ -50,6 +50,17 @@ fn who_would_wait_for_too_long_is_refused_and_others_are_not() {
     assert!(shared.has_room(tenant(3)));
 }
 
+/// Beside busy workers a nice thread takes long; nobody would be served if nobody could wait for one hash.
+#[test]
+fn where_a_hash_takes_longer_than_one_may_wait_two_are_waited_for() {
+    let (shared, notes) = (shared(300_000, Duration::from_millis(100)), Arc::default());
+    let taken = (0..20).take_while(|_| shared.push(tenant(1), noting(&notes, 1))).count();
+    assert_eq!(taken, 3);
+    assert!(shared.has_room(tenant(2)));
+    shared.takes.store(1_000_001, Ordering::Relaxed);
+    assert!(!shared.has_room(tenant(2)), "but not for longer than a second");
+}
+
 #[test]
 fn a_queue_of_unknown_speed_is_bounded_all_the_same() {
     let (shared, notes) = (shared(0, Duration::from_millis(100)), Arc::default());

@@ -137,7 +137,7 @@ fn heads_and_bodies_have_their_bounds() {
         drop(many.headers_mut().insert(
             http::HeaderName::from_bytes(format!("x-{n}").as_bytes()).unwrap(),
             http::HeaderValue::from_static("a"),
-        ))
+        ));
     });
     assert_eq!(client.ask(many, "").status, 431);
     let mut long = get("localhost", DOCUMENT);
