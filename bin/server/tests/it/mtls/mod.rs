@@ -2,6 +2,7 @@
 
 mod authentication;
 mod demo;
+mod foreign;
 mod keystores;
 mod listener;
 mod registered;
