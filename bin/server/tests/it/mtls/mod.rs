@@ -2,6 +2,7 @@
 
 mod authentication;
 mod demo;
+mod foreign;
 mod http2;
 mod keystores;
 mod listener;
