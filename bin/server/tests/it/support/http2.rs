@@ -45,7 +45,9 @@ impl Client {
             let mut stream = tokio_openssl::SslStream::new(ssl, stream).unwrap();
             Pin::new(&mut stream).connect().await.unwrap();
             assert_eq!(stream.ssl().selected_alpn_protocol(), Some(&b"h2"[..]));
-            h2::client::handshake(stream).await.unwrap()
+            // What may be open before the server has said it (RFC 9113 §6.5.2): what is more is refused, to be tried
+            // again, and whether it comes that early depends on the machine.
+            h2::client::Builder::new().initial_max_send_streams(100).handshake(stream).await.unwrap()
         });
         let connection = runtime.spawn(connection);
         Self { runtime, requests, connection }
