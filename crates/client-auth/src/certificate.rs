@@ -8,7 +8,7 @@ use domain::{
 use crate::{
     AuthStep, Facts, Presented, Reason,
     attest::attest,
-    decide::{named, source_allowed},
+    decide::{effective_profile, named, source_allowed},
     reason::BAD_CERTIFICATE,
 };
 
@@ -74,10 +74,11 @@ fn prove(
     env: &Env<'_>,
 ) -> Result<AuthMethod, Reason> {
     let mut problem = Reason::MethodNotAllowed;
+    let profile = effective_profile(facts, &stored.client);
     for method in
         [AuthMethod::ClientSecretPki, AuthMethod::TlsClientAuth, AuthMethod::SelfSignedTlsClientAuth]
     {
-        if !stored.client.auth_methods.contains(&method) {
+        if !stored.client.auth_methods.contains(&method) || !profile.has_method(method) {
             continue;
         }
         let proof = match method {

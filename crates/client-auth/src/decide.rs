@@ -27,7 +27,7 @@ pub struct Facts<'a> {
     pub source: SourceAddr,
     /// The request, for the audit log.
     pub origin: &'a Origin,
-    /// What an assertion may call us: the issuer, the token endpoint's URL, and that of the endpoint that was asked.
+    /// What an assertion may call us: the issuer first, the token endpoint's URL, and that of the endpoint that was asked.
     /// Needed for assertions only.
     pub audiences: &'a [&'a str],
     /// The tenant's profile. A client may be held to a stricter one.
@@ -208,6 +208,7 @@ fn may_use<'a>(
         && effective_profile(facts, client).basic_includes_post
         && client.auth_methods.contains(&AuthMethod::ClientSecretBasic);
     let may = by_basic || client.auth_methods.contains(&method);
+    let may = may && effective_profile(facts, client).has_method(method);
     may.then_some(stored).ok_or(Reason::MethodNotAllowed)
 }
 

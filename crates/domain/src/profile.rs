@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::GrantType;
+use crate::{AuthMethod, Client, GrantType, ResponseSigning, SigningAlg};
 
-/// A wire profile's name, as configured. A stricter `fapi2` comes later.
+/// A wire profile's name, as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -13,6 +13,8 @@ pub enum ProfileName {
     Hid,
     /// OAuth 2.0 and OpenID Connect to the letter.
     Openid,
+    /// What the FAPI 2.0 Security Profile says of clients and their tokens. Of clients only, for a tenant it comes later.
+    Fapi2,
 }
 
 /// In which form `sub` names a user.
@@ -63,6 +65,9 @@ pub struct WireProfile {
     pub lenient_assertions: bool,
     /// `hid_failure`, `hid_error` and `context` members, the vendor's texts, and the HID request parameters.
     pub hid_members: bool,
+    /// Clients prove themselves by keys that never leave them, to the issuer alone, and their access tokens are bound
+    /// to keys (FAPI 2.0 Security Profile §5.3.2.1).
+    pub key_bound: bool,
 }
 
 const HID: WireProfile = WireProfile {
@@ -79,6 +84,7 @@ const HID: WireProfile = WireProfile {
     scope_in_answer: false,
     lenient_assertions: true,
     hid_members: true,
+    key_bound: false,
 };
 
 const OPENID: WireProfile = WireProfile {
@@ -95,7 +101,11 @@ const OPENID: WireProfile = WireProfile {
     scope_in_answer: true,
     lenient_assertions: false,
     hid_members: false,
+    key_bound: false,
 };
+
+const FAPI2: WireProfile =
+    WireProfile { name: ProfileName::Fapi2, rotate_refresh: false, key_bound: true, ..OPENID };
 
 impl WireProfile {
     /// The profile of that name.
@@ -103,6 +113,7 @@ impl WireProfile {
         match name {
             ProfileName::Hid => HID,
             ProfileName::Openid => OPENID,
+            ProfileName::Fapi2 => FAPI2,
         }
     }
 
@@ -121,7 +132,51 @@ impl WireProfile {
                 GrantType::RefreshToken,
                 GrantType::ClientSecretPki,
             ],
-            ProfileName::Openid => &[GrantType::ClientCredentials, GrantType::RefreshToken],
+            ProfileName::Openid | ProfileName::Fapi2 => {
+                &[GrantType::ClientCredentials, GrantType::RefreshToken]
+            }
         }
+    }
+
+    /// Whether a client may prove itself by `method`.
+    pub const fn has_method(&self, method: AuthMethod) -> bool {
+        use AuthMethod::{PrivateKeyJwt, SelfSignedTlsClientAuth, TlsClientAuth};
+        !self.key_bound || matches!(method, PrivateKeyJwt | TlsClientAuth | SelfSignedTlsClientAuth)
+    }
+
+    /// Whether JWTs from and for a client may be signed with `alg` (FAPI 2.0 Security Profile §5.4.1).
+    pub const fn has_alg(&self, alg: SigningAlg) -> bool {
+        !self.key_bound || !matches!(alg, SigningAlg::RS256)
+    }
+
+    /// The first member of a client's registration that contradicts its profile, and the rule, in words.
+    pub fn contradiction(&self, client: &Client) -> Option<(&'static str, &'static str)> {
+        let userinfo = match client.userinfo_signed_response_alg {
+            Some(ResponseSigning::Signed(alg)) => Some(alg),
+            Some(ResponseSigning::Json) | None => None,
+        };
+        let lacking = |alg: &SigningAlg| !self.has_alg(*alg);
+        if !client.auth_methods.iter().all(|method| self.has_method(*method)) {
+            return Some((
+                "auth_methods",
+                "fapi2 has private_key_jwt, tls_client_auth and self_signed_tls_client_auth only",
+            ));
+        }
+        if client.grant_types.iter().flatten().any(|grant| !self.has_grant(*grant)) {
+            return Some(("grant_types", "fapi2 has neither password nor the grant of client_secret_pki"));
+        }
+        [
+            ("token_endpoint_auth_signing_alg", client.auth_signing_algs.iter().any(lacking)),
+            ("id_token_signed_response_alg", lacking(&client.id_token_signed_response_alg)),
+            ("userinfo_signed_response_alg", userinfo.as_ref().is_some_and(lacking)),
+            ("introspection_signed_response_alg", lacking(&client.introspection_signed_response_alg)),
+        ]
+        .into_iter()
+        .find_map(|(member, wrong)| wrong.then_some((member, "fapi2 has PS256, ES256 and EdDSA only")))
+    }
+
+    /// Whether there is a grant. Passwords are for their owner and nobody in between.
+    pub const fn has_grant(&self, grant: GrantType) -> bool {
+        !self.key_bound || !matches!(grant, GrantType::Password | GrantType::ClientSecretPki)
     }
 }

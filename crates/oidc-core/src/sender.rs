@@ -1,7 +1,7 @@
 //! Who sends a request, as far as tokens are bound to it: the key of a DPoP proof (RFC 9449), the certificate of the
 //! connection (RFC 8705).
 
-use domain::{Client, Confirmation, OAuthErrorCode, Refusal, Remembered, Session, Thumbprint};
+use domain::{Client, Confirmation, OAuthErrorCode, Refusal, Remembered, Session, Thumbprint, WireProfile};
 
 use crate::{dpop, userinfo::INVALID_TOKEN};
 
@@ -25,23 +25,29 @@ pub struct Sender {
 
 impl Sender {
     /// Decides what the tokens of `client` are bound to: the key of the proof, if there is one, and the connection's
-    /// certificate, if the client is registered for that.
+    /// certificate, if the client is registered for that, or if its profile binds all tokens and there is no proof.
     ///
     /// # Errors
     /// `invalid_dpop_proof` when the client's tokens are to be bound by DPoP and there is no proof (RFC 9449 §5.2);
-    /// `invalid_request` when they are to be bound to a certificate and there is none (RFC 8705 §3).
+    /// `invalid_request` when they are to be bound to a certificate and there is none (RFC 8705 §3), or to either and
+    /// there is neither (FAPI 2.0 Security Profile §5.3.2.1).
     pub fn new(
         client: &Client,
+        profile: &WireProfile,
         proven: Option<Proven>,
         certificate: Option<Thumbprint>,
     ) -> Result<Self, Refusal> {
         if client.dpop_bound_access_tokens && proven.is_none() {
             return Err(dpop::MISSING);
         }
-        let by_certificate = client.tls_client_certificate_bound_access_tokens;
-        if by_certificate && certificate.is_none() {
+        let registered = client.tls_client_certificate_bound_access_tokens;
+        if registered && certificate.is_none() {
             return Err(NO_CERTIFICATE);
         }
+        if profile.key_bound && certificate.is_none() && proven.is_none() {
+            return Err(UNBOUND);
+        }
+        let by_certificate = registered || profile.key_bound && proven.is_none();
         let jkt = proven.map(|proven| proven.jkt);
         let bound = certificate.filter(|_| by_certificate);
         let confirmation = Confirmation::new(jkt, bound);
@@ -123,6 +129,12 @@ const UNBOUND_AS_DPOP: Refusal = Refusal::new(
 pub const OTHER_CERTIFICATE: Refusal = invalid_token("other_certificate");
 /// `invalid_token` for a token that is bound to another key than the proof's.
 pub const OTHER_KEY: Refusal = invalid_token("other_dpop_key");
+
+const UNBOUND: Refusal = Refusal::new(
+    OAuthErrorCode::InvalidRequest,
+    "token_unbound",
+    "The client's tokens are bound to a key: send a DPoP proof, or connect with a certificate",
+);
 
 const NO_CERTIFICATE: Refusal = Refusal::new(
     OAuthErrorCode::InvalidRequest,

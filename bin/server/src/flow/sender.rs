@@ -24,7 +24,7 @@ pub fn at_token(call: &Call, client: &Client) -> Result<Sender, Refusal> {
         None => None,
         Some(headers) => Some(prove(call, headers, client, None)?),
     };
-    Sender::new(client, proven, certificate(call))
+    Sender::new(client, &call.profile(client), proven, certificate(call))
 }
 
 /// Checks that whoever brings `text` to an endpoint of ours may: it is not bound, or they have shown what it is bound
@@ -58,6 +58,9 @@ fn prove(
     token: Option<(&str, &Thumbprint)>,
 ) -> Result<Proven, Refusal> {
     let proof = Proof::parse(&headers.values)?;
+    if !call.profile(client).has_alg(proof.alg) {
+        return Err(dpop::BAD_ALG);
+    }
     let tenant = &call.facts.tenant;
     let nonces = Nonces { digest: call.app.master.as_ref(), tenant: tenant.id };
     let urls = headers.urls(&call.app);

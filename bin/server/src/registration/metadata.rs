@@ -55,6 +55,11 @@ const KEYS: Refusal = bad("jwks", "jwks must be a JWK set of 1 to 10 usable publ
 /// A [`Refusal`]: `invalid_redirect_uri`, `invalid_client_metadata`, `unapproved_software_statement`.
 pub fn client(members: &Map<String, Value>, id: ClientId, bounds: Bounds<'_>) -> Result<Client, Refusal> {
     let client = described(Members(members), id, bounds)?;
+    // An administrator may have held it to a stricter profile since it was registered.
+    let profile = WireProfile::effective(bounds.profile.name, client.profile);
+    if let Some((_, rule)) = profile.contradiction(&client) {
+        return Err(bad("profile", rule));
+    }
     if let (Registrar::Itself, Some(existing)) = (bounds.registrar, bounds.existing) {
         within::check(existing, &client)?;
     }

@@ -58,6 +58,11 @@ fn audience(claims: &Claims, audiences: &[&str]) -> Result<(), Reason> {
     if fits { Ok(()) } else { Err(Reason::AssertionAudience) }
 }
 
+/// Whether `aud` is the issuer and nothing else, and no list.
+pub(super) fn is_for(claims: &Claims, issuer: Option<&str>) -> bool {
+    issuer.is_some() && claims.get("aud").and_then(Value::as_str) == issuer
+}
+
 /// The identity under which it is used up: the client's `jti`; where there is none and `lenient` allows that, the
 /// digest of what is signed. The signature does not count: of one ECDSA signature anybody makes a second.
 pub(super) fn identity(

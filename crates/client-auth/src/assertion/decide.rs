@@ -85,12 +85,30 @@ fn judged<'a>(assertion: &Assertion, facts: &Facts<'a>, env: &Env<'_>) -> Result
     };
     let admitted = named(facts, assertion.client_id())?
         .and_then(|stored| admitted(facts, stored, assertion.method()))
-        .and_then(|stored| holder(assertion, stored));
+        .and_then(|stored| holder(assertion, stored))
+        .and_then(|stored| strictly(assertion, facts, stored));
     Ok(admitted.and_then(|stored| {
         let lenient = effective_profile(facts, &stored.client).lenient_assertions;
         let key = claims::identity(&assertion.claims, assertion.client_id(), assertion.signed(), lenient)?;
         Ok((stored, Remembered { purpose: RememberedFor::ClientAssertion, key, expires_at }))
     }))
+}
+
+/// The client if the assertion is as strict as its profile: for the issuer alone, as text (FAPI 2.0 Security Profile
+/// §5.3.2.1), and by one of its algorithms (§5.4.1).
+fn strictly<'a>(
+    assertion: &Assertion,
+    facts: &Facts<'_>,
+    stored: &'a StoredClient,
+) -> Result<&'a StoredClient, Reason> {
+    let profile = effective_profile(facts, &stored.client);
+    if profile.key_bound && !claims::is_for(&assertion.claims, facts.audiences.first().copied()) {
+        return Err(Reason::AssertionAudience);
+    }
+    match assertion.alg() {
+        AssertionAlg::Signed(alg) if !profile.has_alg(alg) => Err(Reason::AssertionAlgorithmNotOwn),
+        _ => Ok(stored),
+    }
 }
 
 /// The client if it holds what verifies, and the algorithm is one of its own.

@@ -1,7 +1,9 @@
 //! Assertions: what is read, what the claims must be, what is used up.
 
+use std::sync::Arc;
+
 use domain::port::StoredClient;
-use domain::{AuthMethod, ClientKeys, SigningAlg, Write, encoding};
+use domain::{AuthMethod, ClientKeys, ProfileName, SigningAlg, Write, encoding};
 use testkit::a_client;
 
 use super::{HID, HID_TEXT, OPENID, World, authenticated, refusal, stored};
@@ -111,6 +113,31 @@ fn headers_that_ask_for_anything_else_are_refused() {
 }
 
 #[test]
+fn a_fapi2_client_is_taken_at_its_profiles_word() {
+    let world = openid();
+    let mut strict = robot();
+    Arc::make_mut(&mut strict.client).profile = Some(ProfileName::Fapi2);
+    let judged = |alg: &str, aud: &str, client: &StoredClient| {
+        let claims = claims(&world, "").replacen(&format!("\"{ISSUER}\""), aud, 1);
+        let text = jws(&format!(r#"{{"alg":"{alg}"}}"#), &claims);
+        match run(&world, &text, Some(client), SignatureFinding::Good) {
+            AuthStep::Authenticated(..) => "",
+            step => refusal(step).0.reason,
+        }
+    };
+    let (us, list, endpoint) =
+        (format!("\"{ISSUER}\""), format!("[\"{ISSUER}\"]"), format!("\"{ISSUER}/token\""));
+    for aud in [&us, &list, &endpoint] {
+        assert_eq!(judged("RS256", aud, &robot()), "", "the tenant's profile asks for less");
+    }
+    assert_eq!(judged("ES256", &us, &strict), "");
+    assert_eq!(judged("PS256", &us, &strict), "");
+    assert_eq!(judged("RS256", &us, &strict), "assertion_algorithm_not_own");
+    assert_eq!(judged("ES256", &list, &strict), "assertion_audience");
+    assert_eq!(judged("ES256", &endpoint, &strict), "assertion_audience");
+}
+
+#[test]
 fn texts_that_are_no_assertion_are_refused() {
     let good = jws(r#"{"alg":"ES256"}"#, &claims(&openid(), ""));
     let two = good.rsplit_once('.').unwrap().0;
@@ -175,7 +202,7 @@ fn without_jti_hid_uses_up_what_is_signed_whatever_the_signature_is() {
     assert_eq!(used(&one), used(&other));
     assert_ne!(used(&one), used(&jws(r#"{"alg":"ES256","kid":"1"}"#, &body)));
     let strict = a_client("robot").methods([AuthMethod::PrivateKeyJwt]).with(|client| {
-        client.profile = Some(domain::ProfileName::Openid);
+        client.profile = Some(ProfileName::Openid);
         client.keys = Some(ClientKeys::Inline("{\"keys\":[]}".to_owned()));
     });
     let strict = stored(strict.no_secret());

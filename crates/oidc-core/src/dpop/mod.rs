@@ -142,7 +142,7 @@ fn head(header: Claims) -> Result<(SigningAlg, Claims), Refusal> {
         return Err(flawed("dpop_type", "The DPoP proof is not of type dpop+jwt (typ)"));
     }
     let alg = text("alg").and_then(SigningAlg::parse).filter(|alg| ALGS.contains(alg));
-    let alg = alg.ok_or(flawed("dpop_alg", "The DPoP proof has an algorithm that is not accepted (alg)"))?;
+    let alg = alg.ok_or(BAD_ALG)?;
     if EXTENSIONS.iter().any(|name| header.contains_key(*name)) {
         return Err(flawed("dpop_extension", "The DPoP proof asks for an extension that is not accepted"));
     }
@@ -162,6 +162,9 @@ const fn flawed(reason: &'static str, description: &'static str) -> Refusal {
 
 /// Where a proof is demanded and there is none.
 pub const MISSING: Refusal = flawed("dpop_missing", "A DPoP proof is required: send one in a DPoP header");
+/// The proof's algorithm is not one of ours, or not one of the client's profile.
+pub const BAD_ALG: Refusal = flawed("dpop_alg", "The DPoP proof has an algorithm that is not accepted (alg)");
+
 /// The proof's key is not usable with its algorithm.
 pub const BAD_KEY: Refusal =
     flawed("dpop_key", "The DPoP proof has no public key that fits its algorithm (jwk)");

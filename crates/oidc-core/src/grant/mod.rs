@@ -15,7 +15,7 @@ pub fn allow(client: &Client, grant: GrantType, profile: &WireProfile) -> Result
         .grant_types
         .as_ref()
         .map_or_else(|| profile.default_grants().contains(&grant), |grants| grants.contains(&grant));
-    if listed { Ok(()) } else { Err(GRANT_NOT_ALLOWED) }
+    if listed && profile.has_grant(grant) { Ok(()) } else { Err(GRANT_NOT_ALLOWED) }
 }
 
 /// The scopes that a request gets: those asked for, or with none asked for all of the client's (CONTRACT 4.16).

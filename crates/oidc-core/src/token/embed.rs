@@ -83,7 +83,7 @@ impl Endpoint<'_> {
             id_token_alg: client.client().id_token_signed_response_alg,
             client_generation: client.client().generation,
         };
-        let sender = match Sender::new(client.client(), None, None) {
+        let sender = match Sender::new(client.client(), &policy.profile, None, None) {
             Ok(sender) => sender,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };

@@ -1,11 +1,11 @@
 //! Tokens bound to a certificate or a key, and JWTs read back.
 
 use domain::{
-    AccessTokenFormat, AuthenticatedClient, Claims, Client, Confirmation, ProfileName, Remembered,
-    RememberedFor, RememberedKey, Thumbprint, Write, port::RefreshLookup as _, token_text,
+    AccessTokenFormat, AuthenticatedClient, Claims, Client, Confirmation, GrantType, ProfileName, Remembered,
+    RememberedFor, RememberedKey, Thumbprint, WireProfile, Write, port::RefreshLookup as _, token_text,
 };
 use oidc_core::{
-    grant::{client_credentials, refresh_token},
+    grant::{allow, client_credentials, refresh_token},
     issue::Policy,
     jwt_access::{Read, Standing, generation},
     sender::{self, Presentation, Proven, Sender},
@@ -14,6 +14,8 @@ use oidc_core::{
 use testkit::{XorSealer, a_client, a_policy};
 
 use super::{World, bob, origin, params, proven, public, text};
+
+const OPENID: WireProfile = WireProfile::named(ProfileName::Openid);
 
 fn certificate(name: &str) -> Thumbprint {
     Thumbprint::of(name.as_bytes())
@@ -70,8 +72,8 @@ fn session(issued: &Issued) -> domain::Session {
 fn a_certificate_bound_token_is_of_use_on_connections_with_it_alone() {
     let world = World::new(ProfileName::Openid);
     let client = by_certificate(a_client("api"));
-    assert_eq!(Sender::new(&client, None, None).unwrap_err().reason, "certificate_missing");
-    let sender = Sender::new(&client, None, Some(certificate("one"))).unwrap();
+    assert_eq!(Sender::new(&client, &OPENID, None, None).unwrap_err().reason, "certificate_missing");
+    let sender = Sender::new(&client, &OPENID, None, Some(certificate("one"))).unwrap();
     let issued = machine(&world, &proven(client.clone()), sender);
     assert_eq!(text(&issued.answer, "token_type"), "Bearer");
     world.apply(&issued.batch);
@@ -91,7 +93,7 @@ fn a_certificate_bound_token_is_of_use_on_connections_with_it_alone() {
 #[test]
 fn a_client_that_is_not_registered_for_it_is_not_bound_to_the_certificate_it_happens_to_show() {
     let client = a_client("api").build();
-    let sender = Sender::new(&client, None, Some(certificate("one"))).unwrap();
+    let sender = Sender::new(&client, &OPENID, None, Some(certificate("one"))).unwrap();
     assert_eq!(sender.confirmation(), None);
 }
 
@@ -99,7 +101,7 @@ fn a_client_that_is_not_registered_for_it_is_not_bound_to_the_certificate_it_hap
 fn a_token_may_be_bound_to_both_and_then_needs_both() {
     let world = World::new(ProfileName::Openid);
     let client = by_certificate(a_client("api"));
-    let sender = Sender::new(&client, Some(key("k", &world)), Some(certificate("one"))).unwrap();
+    let sender = Sender::new(&client, &OPENID, Some(key("k", &world)), Some(certificate("one"))).unwrap();
     let issued = machine(&world, &proven(client), sender);
     assert_eq!(text(&issued.answer, "token_type"), "DPoP");
     let session = session(&issued);
@@ -116,7 +118,7 @@ fn a_proof_is_used_up_first_in_the_batch_of_what_it_brings_about() {
     let world = World::new(ProfileName::Openid);
     let proven_key = key("k", &world);
     let client = a_client("api").build();
-    let sender = Sender::new(&client, Some(proven_key), None).unwrap();
+    let sender = Sender::new(&client, &OPENID, Some(proven_key), None).unwrap();
     let issued = machine(&world, &proven(client), sender);
     assert!(matches!(issued.batch.writes.first(), Some(Write::UseOnce(spent)) if *spent == proven_key.spent));
     world.apply(&issued.batch);
@@ -131,7 +133,7 @@ fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
         a_client("spa").scopes("openid offline_access").methods([domain::AuthMethod::None]),
     ));
     let user = bob(&world);
-    world.sender = Sender::new(client.client(), None, Some(certificate("one"))).unwrap();
+    world.sender = Sender::new(client.client(), &OPENID, None, Some(certificate("one"))).unwrap();
     let answer = world.sign_in(&client, &user, "openid offline_access", super::HOUR);
     let token = text(&answer, "refresh_token");
     let presented = token_text::parse(domain::TokenKind::Refresh, token).unwrap();
@@ -142,7 +144,7 @@ fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
     let form = params(&[("grant_type", "refresh_token"), ("refresh_token", token)]);
     let request = TokenRequest::parse(&form, &profile).unwrap();
     for (name, fits) in [("one", true), ("two", false)] {
-        let sender = Sender::new(client.client(), None, Some(certificate(name))).unwrap();
+        let sender = Sender::new(client.client(), &OPENID, None, Some(certificate(name))).unwrap();
         let facts = refresh_token::Facts {
             stored: stored.as_ref(),
             user: Some(&user),
@@ -156,7 +158,7 @@ fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
 
 fn jwt(world: &World) -> (Claims, Claims) {
     let client = a_client("api").with(|client| client.access_token_format = AccessTokenFormat::Jwt).build();
-    let sender = Sender::new(&client, Some(key("k", world)), None).unwrap();
+    let sender = Sender::new(&client, &OPENID, Some(key("k", world)), None).unwrap();
     let issued = machine(world, &proven(client), sender);
     assert!(!issued.batch.writes.iter().any(|write| matches!(write, Write::InsertSession(_))));
     let part = |index| {
@@ -232,4 +234,35 @@ fn what_is_denied_or_without_its_family_or_user_stands_no_more() {
     assert!(read(&of_user).standing(&Standing { user: Some(namesake), ..Standing::default() }).is_none());
     let disabled = domain::User { status: domain::UserStatus::Disabled, ..user };
     assert!(read(&of_user).standing(&Standing { user: Some(disabled), ..Standing::default() }).is_none());
+}
+
+#[test]
+fn a_fapi2_clients_tokens_are_bound_to_the_proof_or_else_to_the_certificate_or_there_are_none() {
+    let fapi2 = WireProfile::named(ProfileName::Fapi2);
+    let world = World::new(ProfileName::Openid);
+    let client = a_client("api").build();
+    let bound = |proven, certificate| {
+        let sender = Sender::new(&client, &fapi2, proven, certificate).unwrap();
+        let confirmation = sender.confirmation().unwrap();
+        (confirmation.jkt().copied(), confirmation.certificate().copied())
+    };
+    assert_eq!(Sender::new(&client, &fapi2, None, None).unwrap_err().reason, "token_unbound");
+    assert_eq!(bound(None, Some(certificate("one"))), (None, Some(certificate("one"))));
+    let jkt = Thumbprint::of(b"k");
+    assert_eq!(bound(Some(key("k", &world)), Some(certificate("one"))), (Some(jkt), None));
+    let both = by_certificate(a_client("api"));
+    let sender = Sender::new(&both, &fapi2, Some(key("k", &world)), Some(certificate("one"))).unwrap();
+    assert_eq!(
+        sender.confirmation().and_then(|bound| bound.certificate().copied()),
+        Some(certificate("one"))
+    );
+}
+
+#[test]
+fn passwords_are_no_grant_of_a_fapi2_client_whatever_it_lists() {
+    let client = a_client("api").grants([GrantType::Password, GrantType::ClientCredentials]).build();
+    let fapi2 = WireProfile::named(ProfileName::Fapi2);
+    assert!(allow(&client, GrantType::Password, &OPENID).is_ok());
+    assert!(allow(&client, GrantType::Password, &fapi2).is_err());
+    assert!(allow(&client, GrantType::ClientCredentials, &fapi2).is_ok());
 }

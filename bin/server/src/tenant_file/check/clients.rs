@@ -7,7 +7,9 @@ mod values;
 
 use std::collections::BTreeSet;
 
-use domain::{AuthMethod, Client, ClientId, Permission, PolicyCode, Scopes, SigningAlg, Ttl};
+use domain::{
+    AuthMethod, Client, ClientId, Permission, PolicyCode, ProfileName, Scopes, SigningAlg, Ttl, WireProfile,
+};
 use toml::Spanned;
 
 use super::{DesiredClient, Scene};
@@ -63,7 +65,7 @@ fn client(
     let of_users =
         doc.hid_user_authn_policy.as_deref().and_then(|code| policy(code, "hid_user_authn_policy"));
     let (auth_methods, preferred) = methods(doc, place, problems);
-    let first = first_alg(scene);
+    let first = first_alg(scene, doc.profile);
     let stored = client_id.as_ref().and_then(|id| scene.around.stored.clients.get(id));
     Some(Client {
         // Silence must not let a disabled client in again.
@@ -120,11 +122,12 @@ fn methods(
     (set, preferred)
 }
 
-/// What signs for those who have no choice of their own: RS256, else the first that the tenant has.
-fn first_alg(scene: Scene<'_>) -> SigningAlg {
+/// What signs for those who have no choice of their own: RS256, else the first that the tenant and the profile have.
+fn first_alg(scene: Scene<'_>, own: Option<ProfileName>) -> SigningAlg {
+    let profile = WireProfile::effective(scene.settings.profile, own);
     SigningAlg::ALL
         .into_iter()
-        .find(|alg| scene.settings.signing_algs.contains(alg))
+        .find(|alg| profile.has_alg(*alg) && scene.settings.signing_algs.contains(alg))
         .unwrap_or(SigningAlg::RS256)
 }
 

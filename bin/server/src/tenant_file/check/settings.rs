@@ -25,6 +25,8 @@ pub(super) fn check(
     let offset = settings.as_ref().map_or(0, |settings| settings.span().start);
     let place = Place::new(offset, "settings");
     let mut doc = settings.map(Spanned::into_inner).unwrap_or_default();
+    let text = "fapi2 is for clients only: hold each of them to it with its own profile";
+    problems.check(profile != ProfileName::Fapi2, &place, "profile", text);
     let mtls_truststore = truststore(&mut doc, around, &place, problems);
     let mtls_crl = crl(&mut doc, around, &place, problems);
     let mode = doc.mtls_revocation;

@@ -8,6 +8,22 @@ const HEAD: &str = "name = 't'\nprofile = 'openid'\n";
 
 /// A file and what must be among the problems.
 const BAD: &[(&str, &str)] = &[
+    (
+        "[[clients]]\nclient_id = 'c'\ngenerate_secret = true\nprofile = 'fapi2'",
+        "auth_methods: fapi2 has private",
+    ),
+    (
+        "[[clients]]\nclient_id = 'c'\nauth_methods = ['private_key_jwt']\njwks_uri = 'https://a.example'\nprofile = 'fapi2'\ngrant_types = ['password']",
+        "grant_types: fapi2 has neither",
+    ),
+    (
+        "[settings]\nsigning_algs = ['ES256', 'RS256']\n[[clients]]\nclient_id = 'c'\nauth_methods = ['private_key_jwt']\njwks_uri = 'https://a.example'\nprofile = 'fapi2'\ntoken_endpoint_auth_signing_alg = ['RS256']",
+        "token_endpoint_auth_signing_alg: fapi2 has PS256",
+    ),
+    (
+        "[settings]\nsigning_algs = ['RS256']\n[[clients]]\nclient_id = 'c'\nauth_methods = ['private_key_jwt']\njwks_uri = 'https://a.example'\nprofile = 'fapi2'",
+        "id_token_signed_response_alg: fapi2 has PS256",
+    ),
     ("[settings]\nid_token_validity = 0", "line 3: settings: id_token_validity: must be between 1"),
     ("[settings]\ncors_origins = ['https://a.example/x']", "cors_origins: \"https://a.example/x\" must be *"),
     ("[settings]\nsigning_algs = []", "signing_algs: must name at least one"),

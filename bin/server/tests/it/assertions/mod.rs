@@ -1,6 +1,7 @@
 //! Clients that prove themselves with JWTs (RFC 7523), against the real binary.
 
 mod attacks;
+mod fapi2;
 mod foreign;
 pub(super) mod keys;
 mod methods;

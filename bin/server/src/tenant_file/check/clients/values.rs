@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use domain::{AuthMethod, ChannelCode, Client, GrantType, KeyStage, ResponseSigning, SigningAlg};
+use domain::{
+    AuthMethod, ChannelCode, Client, GrantType, KeyStage, ResponseSigning, SigningAlg, WireProfile,
+};
 use ipnet::IpNet;
 
 use super::super::{Scene, attributes, is_name, names};
@@ -16,6 +18,11 @@ use crate::tenant_file::{
 pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: &mut Problems<'_>) {
     let laxer = client.profile.is_some_and(|profile| profile < scene.settings.profile);
     problems.check(!laxer, place, "profile", "must not be laxer than the tenant's (DECISIONS 2)");
+    if let Some((key, rule)) =
+        WireProfile::effective(scene.settings.profile, client.profile).contradiction(client)
+    {
+        problems.add(place, key, rule);
+    }
     let name = client.client_name.as_deref().is_none_or(is_name);
     problems.check(name, place, "client_name", "must have 1 to 255 bytes and no control characters");
     let machine =
