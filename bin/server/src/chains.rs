@@ -46,8 +46,8 @@ impl Chains {
         Ok(())
     }
 
-    /// The certificates that a client has registered, as of the tenant's revision. `None` where its keys are fetched: what is
-    /// published elsewhere is for assertions only. In `hid` keys with `use` = `sig` are for other signatures where there is
+    /// The certificates that a client has registered, as of the tenant's revision. `None` where its keys are fetched.
+    /// In `hid` keys with `use` = `sig` are for other signatures where there is
     /// one without `use`, as with assertions (CONTRACT 4.16).
     pub fn registered(&self, facts: &TenantFacts, client: &Client) -> Option<Arc<RegisteredCertificates>> {
         let jwks = client.keys.as_ref().and_then(ClientKeys::inline)?;

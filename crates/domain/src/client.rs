@@ -74,6 +74,9 @@ pub struct Client {
     pub permissions: BTreeSet<Permission>,
     /// `hid_client_pwd_policy`: the policy of its own secret.
     pub client_pwd_policy: PolicyCode,
+    /// `hid_client_pki_policy`: the policy of its keys and certificates; `None` leaves that of its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_pki_policy: Option<PolicyCode>,
     /// `hid_user_authn_policy`: the default policy for end users.
     pub user_authn_policy: Option<PolicyCode>,
     /// `hid_user_channel`: the default channel for end users.

@@ -32,6 +32,14 @@ impl AuthMethod {
         matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
     }
 
+    /// Whether the client proves itself by a private key that the server never sees.
+    pub const fn is_by_key(self) -> bool {
+        matches!(
+            self,
+            Self::PrivateKeyJwt | Self::TlsClientAuth | Self::SelfSignedTlsClientAuth | Self::ClientSecretPki
+        )
+    }
+
     /// The registered name.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{AuthMethod, Client};
+use crate::{AuthMethod, Client, PolicyCode};
 
 /// A client that has proved itself as its registration demands. Grants take it by reference, so that a path
 /// without client authentication does not compile.
@@ -32,6 +32,14 @@ impl AuthenticatedClient {
     /// Whether it proved itself by `method`.
     pub fn is_by(&self, method: AuthMethod) -> bool {
         self.method == Some(method)
+    }
+
+    /// The policy of what its proof opens: that of its keys where it proved itself by one and has such a policy, else
+    /// that of its secret (CONTRACT 4.16).
+    pub fn policy_code(&self) -> &PolicyCode {
+        let by_key = self.method.is_some_and(AuthMethod::is_by_key);
+        let of_keys = self.client.client_pki_policy.as_ref().filter(|_| by_key);
+        of_keys.unwrap_or(&self.client.client_pwd_policy)
     }
 
     /// What to call the way it authenticated in log and audit.

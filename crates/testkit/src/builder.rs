@@ -54,6 +54,7 @@ pub fn a_client(id: &str) -> ClientBuilder {
             roles: BTreeSet::new(),
             permissions: BTreeSet::new(),
             client_pwd_policy: policy_code("AT_SYSLOG"),
+            client_pki_policy: None,
             user_authn_policy: None,
             user_channel: None,
             allowed_sources: Vec::new(),

@@ -202,6 +202,7 @@ impl Records {
             roles: BTreeSet::new(),
             permissions: BTreeSet::new(),
             client_pwd_policy: self.machine_policy.clone(),
+            client_pki_policy: None,
             user_authn_policy: Some(self.policy.clone()),
             user_channel: None,
             allowed_sources: Vec::new(),

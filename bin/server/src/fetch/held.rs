@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::{Timestamp, Ttl};
-use jose::JoseVerifier;
+use jose::{JoseVerifier, KeyChoice, RegisteredCertificates};
 
 /// Longest set, bytes.
 pub(super) const LONGEST: usize = 128 * 1024;
@@ -21,11 +21,33 @@ const STALE: Ttl = Ttl::from_secs(3600);
 /// For how long after that it is used before the first attempt to fetch it again has ended.
 const BESIDE: Ttl = Ttl::from_secs(60);
 
+/// What a set says.
+#[derive(Debug)]
+pub(super) struct KeySet {
+    verifier: JoseVerifier,
+    /// Those that all keys name, and those that the keys without `use` name where there are any.
+    certificates: [RegisteredCertificates; 2],
+}
+
+impl KeySet {
+    /// Reads a set. Takes milliseconds.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let verifier = JoseVerifier::from_first_of_jwks(text, MOST_KEYS_OF_ONE);
+        let certificates = [KeyChoice::Any, KeyChoice::PreferUnmarked]
+            .map(|choice| RegisteredCertificates::from_jwks(text, choice));
+        Ok(Self { verifier: verifier.map_err(|error| error.to_string())?, certificates })
+    }
+}
+
 /// A set that was fetched.
 #[derive(Debug)]
 pub struct HeldKeys {
     /// Its usable keys.
     pub verifier: JoseVerifier,
+    certificates: [RegisteredCertificates; 2],
     from: (String, bool),
     fetched_at: Timestamp,
     fresh_until: Timestamp,
@@ -35,14 +57,17 @@ pub struct HeldKeys {
 
 impl HeldKeys {
     /// Fetched at `now` from a URI, with or without private addresses.
-    pub(super) fn new(
-        from: (String, bool),
-        verifier: JoseVerifier,
-        cache_control: &str,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn new(from: (String, bool), set: KeySet, cache_control: &str, now: Timestamp) -> Self {
         let fresh_until = now.plus(freshness(cache_control));
-        Self { verifier, from, fetched_at: now, fresh_until, is_last: AtomicBool::new(false) }
+        let KeySet { verifier, certificates } = set;
+        Self { verifier, certificates, from, fetched_at: now, fresh_until, is_last: AtomicBool::new(false) }
+    }
+
+    /// The certificates that it names; with `prefer_unmarked` by its keys without `use` only, where there are any
+    /// (CONTRACT 4.16).
+    pub const fn certificates(&self, prefer_unmarked: bool) -> &RegisteredCertificates {
+        let [any, unmarked] = &self.certificates;
+        if prefer_unmarked { unmarked } else { any }
     }
 
     /// Whether it was fetched since an instant.

@@ -8,14 +8,13 @@ use std::{
 };
 
 use domain::{ClientId, TenantId, Timestamp};
-use jose::JoseVerifier;
 use moka::sync::Cache;
 use tokio::sync::{oneshot, watch};
 use url::Url;
 
 use super::{
     client::{FetchError, Fetcher},
-    held::{HeldKeys, LONGEST, MOST_KEYS_OF_ALL, MOST_KEYS_OF_ONE},
+    held::{HeldKeys, KeySet, LONGEST, MOST_KEYS_OF_ALL},
 };
 use crate::{
     bucket::{BucketKey, Buckets},
@@ -206,21 +205,15 @@ impl Memory {
     }
 
     /// Keeps what a fetch has found, unless the client has gone elsewhere meanwhile.
-    fn end(
-        &self,
-        key: &Key,
-        one: &UnderWay,
-        fetched: Result<(JoseVerifier, String), String>,
-        now: Timestamp,
-    ) {
+    fn end(&self, key: &Key, one: &UnderWay, fetched: Result<(KeySet, String), String>, now: Timestamp) {
         let mut under_way = self.under_way();
         if !under_way.get(key).is_some_and(|last| last.ended.same_channel(&one.ended)) {
             return;
         }
         match fetched {
-            Ok((verifier, cache_control)) => {
+            Ok((set, cache_control)) => {
                 let from = (one.uri.clone(), one.private);
-                self.held.insert(key.clone(), Arc::new(HeldKeys::new(from, verifier, &cache_control, now)));
+                self.held.insert(key.clone(), Arc::new(HeldKeys::new(from, set, &cache_control, now)));
             }
             Err(problem) => {
                 let jwks_uri = without_query(&one.uri);
@@ -242,20 +235,14 @@ fn without_query(uri: &str) -> String {
 }
 
 /// The keys, and `Cache-Control`.
-async fn fetch(
-    fetcher: &Fetcher,
-    tenant: TenantId,
-    from: &UnderWay,
-) -> Result<(JoseVerifier, String), String> {
+async fn fetch(fetcher: &Fetcher, tenant: TenantId, from: &UnderWay) -> Result<(KeySet, String), String> {
     let fetched = fetcher.text(tenant, (&from.uri, from.private), LONGEST).await;
     let fetched = fetched.map_err(|error| error.to_string())?;
     // A set takes milliseconds to read, in which others are fetched.
     #[expect(clippy::disallowed_methods, reason = "on the two threads that this runtime has for it")]
-    let read = tokio::task::spawn_blocking(move || {
-        JoseVerifier::from_first_of_jwks(&fetched.text, MOST_KEYS_OF_ONE)
-    });
-    let verifier = read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-    Ok((verifier, fetched.cache_control))
+    let read = tokio::task::spawn_blocking(move || KeySet::read(&fetched.text));
+    let set = read.await.map_err(|error| error.to_string())??;
+    Ok((set, fetched.cache_control))
 }
 
 #[cfg(test)]
@@ -270,10 +257,10 @@ mod tests {
     }
 
     /// As many keys as may be held of one set.
-    fn verifier() -> JoseVerifier {
+    fn a_set() -> KeySet {
         let one = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
         let set = format!("{{\"keys\":[{}]}}", vec![one; 100].join(","));
-        JoseVerifier::from_first_of_jwks(&set, MOST_KEYS_OF_ONE).unwrap()
+        KeySet::read(&set).unwrap()
     }
 
     /// As if a fetch for a client from `uri` had ended.
@@ -281,7 +268,7 @@ mod tests {
         let (_sender, ended) = watch::channel(());
         let one = UnderWay { uri: uri.to_owned(), private: false, ended };
         sets.memory.under_way().insert(key(client), one.clone());
-        sets.memory.end(&key(client), &one, Ok((verifier(), String::new())), NOW);
+        sets.memory.end(&key(client), &one, Ok((a_set(), String::new())), NOW);
     }
 
     fn known(sets: &KeySets, client: &str, uri: &str) -> bool {
@@ -322,7 +309,7 @@ mod tests {
         let late = UnderWay { uri: "https://old.example/jwks".to_owned(), private: false, ended };
         sets.memory.under_way().insert(key("c"), late.clone());
         fetched(&sets, "c", "https://new.example/jwks");
-        sets.memory.end(&key("c"), &late, Ok((verifier(), String::new())), NOW);
+        sets.memory.end(&key("c"), &late, Ok((a_set(), String::new())), NOW);
         assert!(known(&sets, "c", "https://new.example/jwks"));
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use client_auth::{AuthStep, Facts, Inputs, Presented, Scheme};
 use domain::{
-    Applied, AuthenticatedClient, ChainProblem, ClientId, Detail, Fault, OAuthErrorCode, PresentedToken,
-    Refusal, Secret, SourceFailures, WriteBatch,
+    Applied, AuthenticatedClient, ClientId, Detail, Fault, OAuthErrorCode, PresentedToken, Refusal, Secret,
+    SourceFailures, WriteBatch,
     port::{SessionLookup as _, SourceFailureLookup as _, StoredClient},
 };
 
-use super::{ROUNDS, assertion, comparison::Comparison, misses};
+use super::{ROUNDS, assertion, certificate, comparison::Comparison, misses};
 use crate::{
     bucket::BucketKey,
     extract::Call,
@@ -90,7 +90,9 @@ async fn judged(call: &Call, presented: &Presented, scheme: Scheme) -> Result<Au
             call.client(client_id.as_str());
             quick(call, presented, client_id).await?
         }
-        Presented::Bearer { token: None, .. } | Presented::Nothing => begin(call, presented, None, None)?,
+        Presented::Bearer { token: None, .. } | Presented::Nothing => {
+            begin(call, presented, None, None).await?
+        }
     })
 }
 
@@ -141,46 +143,29 @@ fn same_proof(one: &StoredClient, other: &StoredClient) -> bool {
     generated && one.secrets.chosen == other.secrets.chosen && one.client == other.client
 }
 
-fn begin(
+async fn begin(
     call: &Call,
     presented: &Presented,
     stored: Option<&StoredClient>,
     failures: Option<SourceFailures>,
 ) -> Result<AuthStep, Fault> {
     let facts = Facts {
-        chain: chain(call, presented, stored),
-        registered: registered(call, presented, stored),
+        chain: certificate::chain(call, presented, stored),
+        registered: certificate::registered(call, presented, stored).await,
         ..facts(call, stored, failures)
     };
     client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())
 }
 
-/// What the tenant's truststore says of the certificate, where that matters.
-fn chain(
-    call: &Call,
-    presented: &Presented,
-    stored: Option<&StoredClient>,
-) -> Option<Result<(), ChainProblem>> {
-    let certificate = call.certificate.as_ref().filter(|_| client_auth::needs_chain(presented, stored))?;
-    Some(call.app.chains.judge(&call.facts, certificate, call.now))
-}
-
-/// Whether the client has registered the certificate, where that matters.
-fn registered(call: &Call, presented: &Presented, stored: Option<&StoredClient>) -> Option<bool> {
-    let needed = client_auth::needs_registration(presented, stored);
-    let certificate = call.certificate.as_ref().filter(|_| needed)?;
-    Some(call.app.chains.registered(&call.facts, &stored?.client)?.contain(certificate))
-}
-
 /// A generated secret, a certificate, or none at all: no slow hash.
 async fn quick(call: &Call, presented: &Presented, id: &ClientId) -> Result<AuthStep, Fault> {
     let stored = client(call, id).await?;
-    let step = begin(call, presented, stored.as_deref(), None)?;
+    let step = begin(call, presented, stored.as_deref(), None).await?;
     if let (AuthStep::Refused(..), Some(known)) = (&step, &stored)
         && !misses::are_many(call)
         && let Some(fresh) = changed(call, known).await?
     {
-        return begin(call, presented, Some(&fresh), None);
+        return begin(call, presented, Some(&fresh), None).await;
     }
     Ok(step)
 }
@@ -330,7 +315,7 @@ async fn slow(
     let mut comparison = Comparison::default();
     let mut current = false;
     for _ in 0..ROUNDS {
-        let AuthStep::NeedHash(need) = begin(call, presented, stored.as_deref(), failures)? else {
+        let AuthStep::NeedHash(need) = begin(call, presented, stored.as_deref(), failures).await? else {
             return Err(Fault::Invariant("a chosen secret needs a slow hash").into());
         };
         let (verified, rehash) = comparison.with(call, secret, need.hash).await?;

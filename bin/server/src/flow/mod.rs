@@ -3,6 +3,7 @@
 pub mod access_token;
 mod administrator;
 mod assertion;
+mod certificate;
 pub mod client;
 pub mod comparison;
 pub mod endpoint;

@@ -72,6 +72,9 @@ fn certificates(client: &Client, hid: bool, put: &mut impl FnMut(&str, Value)) {
 
 fn vendor(client: &Client, put: &mut impl FnMut(&str, Value)) {
     put("hid_client_pwd_policy", client.client_pwd_policy.as_str().into());
+    if let Some(policy) = &client.client_pki_policy {
+        put("hid_client_pki_policy", policy.as_str().into());
+    }
     if let Some(policy) = &client.user_authn_policy {
         put("hid_user_authn_policy", policy.as_str().into());
     }

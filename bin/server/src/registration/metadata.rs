@@ -103,6 +103,7 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
             .or_else(|| existing.map(|client| client.client_pwd_policy.clone()))
             .or_else(|| PolicyCode::parse("AT_SYSLOG"))
             .ok_or_else(|| malformed("hid_client_pwd_policy must name a policy"))?,
+        client_pki_policy: vendor.client_pki_policy,
         user_authn_policy: vendor.user_authn_policy,
         user_channel: vendor.user_channel,
         allowed_sources: vendor.allowed_sources,

@@ -16,6 +16,7 @@ use super::{
 #[derive(Debug, Default)]
 pub(super) struct Vendor {
     pub(super) client_pwd_policy: Option<PolicyCode>,
+    pub(super) client_pki_policy: Option<PolicyCode>,
     pub(super) user_authn_policy: Option<PolicyCode>,
     pub(super) user_channel: Option<ChannelCode>,
     pub(super) allowed_sources: Vec<IpNet>,
@@ -36,14 +37,17 @@ pub(super) fn read(members: Members<'_>, bounds: Bounds<'_>) -> Result<Vendor, R
         return Ok(Vendor::default());
     }
     let policy = |name| {
-        let problem =
-            bad("unknown_policy", "hid_client_pwd_policy and hid_user_authn_policy must name policies");
+        let problem = bad(
+            "unknown_policy",
+            "hid_client_pwd_policy, hid_client_pki_policy and hid_user_authn_policy must name policies",
+        );
         let Some(text) = members.text(name, problem.clone())? else { return Ok(None) };
         let code = PolicyCode::parse(text).filter(|code| bounds.policies.contains_key(code));
         code.map(Some).ok_or(problem)
     };
     let asked = Vendor {
         client_pwd_policy: policy("hid_client_pwd_policy")?,
+        client_pki_policy: policy("hid_client_pki_policy")?,
         user_authn_policy: policy("hid_user_authn_policy")?,
         user_channel: channel(members, bounds)?,
         allowed_sources: sources(members)?,
@@ -61,6 +65,7 @@ pub(super) fn read(members: Members<'_>, bounds: Bounds<'_>) -> Result<Vendor, R
 fn kept(asked: Vendor, existing: Option<&Client>) -> Result<Vendor, Refusal> {
     let own = existing.map_or_else(Vendor::default, |client| Vendor {
         client_pwd_policy: Some(client.client_pwd_policy.clone()),
+        client_pki_policy: client.client_pki_policy.clone(),
         user_authn_policy: client.user_authn_policy.clone(),
         user_channel: client.user_channel.clone(),
         allowed_sources: client.allowed_sources.clone(),
@@ -69,6 +74,7 @@ fn kept(asked: Vendor, existing: Option<&Client>) -> Result<Vendor, Refusal> {
         scopes: None,
     });
     let same = asked.client_pwd_policy.as_ref().is_none_or(|it| own.client_pwd_policy.as_ref() == Some(it))
+        && asked.client_pki_policy.as_ref().is_none_or(|it| own.client_pki_policy.as_ref() == Some(it))
         && asked.user_authn_policy.as_ref().is_none_or(|it| own.user_authn_policy.as_ref() == Some(it))
         && asked.user_channel.as_ref().is_none_or(|it| own.user_channel.as_ref() == Some(it))
         && (asked.allowed_sources.is_empty() || asked.allowed_sources == own.allowed_sources)

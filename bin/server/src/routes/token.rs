@@ -132,7 +132,7 @@ async fn machine(
     request: &TokenRequest,
     issuing: &Issuing<'_>,
 ) -> Result<domain::Claims, Stop> {
-    let code = &client.client().client_pwd_policy;
+    let code = client.policy_code();
     let policy = call.facts.policies.get(code);
     let policy = policy
         .ok_or_else(|| Fault::Inconsistent(format!("a client names a policy that is not there: {code}")))?;

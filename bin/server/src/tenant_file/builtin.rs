@@ -8,10 +8,14 @@ pub(super) const CLIENT_SECRETS: &str = "AT_SYSLOG";
 /// Codes that exist in `hid` tenants only: customers' and employees' passwords, with the values of `AT_STDPWD`.
 const HID_PASSWORDS: [&str; 3] = ["AT_CUSTPW", "AT_CUSTPWD", "AT_EMPPWD"];
 
+/// Codes that exist in `hid` tenants only: clients' keys, with the sessions of `AT_SYSLOG`.
+const HID_KEYS: [&str; 3] = ["AT_JWT", "AT_SYSPKI", "AT_CUSTPKI"];
+
 /// The built-in policies of a tenant under `profile`.
 pub(super) fn policies(profile: ProfileName) -> Vec<AuthenticationPolicy> {
-    let of_hid: &[&str] = if profile == ProfileName::Hid { &HID_PASSWORDS } else { &[] };
-    [CLIENT_SECRETS, "AT_STDPWD", "AT_RESPWD"].iter().chain(of_hid).filter_map(|code| policy(code)).collect()
+    let in_hid = profile == ProfileName::Hid;
+    let of_hid = HID_PASSWORDS.into_iter().chain(HID_KEYS).filter(|_| in_hid);
+    [CLIENT_SECRETS, "AT_STDPWD", "AT_RESPWD"].into_iter().chain(of_hid).filter_map(policy).collect()
 }
 
 /// What a policy of that code is where the file says nothing: the table of CONTRACT 7.2, else the vendor's defaults.
@@ -42,6 +46,9 @@ fn policy(code: &str) -> Option<AuthenticationPolicy> {
             },
             ..defaults
         }),
+        code if HID_KEYS.contains(&code) => {
+            Some(AuthenticationPolicy { inactivity_seconds: 300, ..defaults })
+        }
         code => HID_PASSWORDS.contains(&code).then_some(defaults),
     }
 }

@@ -189,6 +189,8 @@ pub(super) struct ClientDoc {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hid_client_pwd_policy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hid_client_pki_policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hid_user_authn_policy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hid_user_channel: Option<String>,

@@ -82,6 +82,7 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         roles: client.roles.clone(),
         permissions: client.permissions.iter().map(Permission::as_str).map(str::to_owned).collect(),
         hid_client_pwd_policy: Some(client.client_pwd_policy.as_str().to_owned()),
+        hid_client_pki_policy: client.client_pki_policy.as_ref().map(|code| code.as_str().to_owned()),
         hid_user_authn_policy: client.user_authn_policy.as_ref().map(|code| code.as_str().to_owned()),
         hid_user_channel: client.user_channel.as_ref().map(|code| code.as_str().to_owned()),
         hid_client_authentication_constraints: sources.collect(),

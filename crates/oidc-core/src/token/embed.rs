@@ -121,7 +121,7 @@ impl Endpoint<'_> {
         request: &TokenRequest,
         issuing: &Issuing<'_>,
     ) -> Result<(Outcome, WriteBatch), Fault> {
-        let code = &client.client().client_pwd_policy;
+        let code = client.policy_code();
         let policy = ports.policy(code)?.unwrap_or_else(|| AuthenticationPolicy::new(code.clone()));
         let settings = &self.tenant.settings;
         match client_credentials::resolve(

@@ -101,6 +101,7 @@ fn full_client() -> Client {
             client.introspection_signed_response_alg = SigningAlg::PS256;
             client.refresh_token_validity = Some(Ttl::from_days(30));
             client.consent_prompt = true;
+            client.client_pki_policy = Some(policy_code("AT_SYSPKI"));
             client.certificate_name = Some(domain::CertificateName::SubjectDn("CN=m2m,O=Bank".to_owned()));
             client.dpop_bound_access_tokens = true;
             client.dpop_nonce_required = true;

@@ -62,6 +62,7 @@ fn client(
         doc.hid_client_pwd_policy.as_deref().unwrap_or(builtin::CLIENT_SECRETS),
         "hid_client_pwd_policy",
     );
+    let of_keys = doc.hid_client_pki_policy.as_deref().and_then(|code| policy(code, "hid_client_pki_policy"));
     let of_users =
         doc.hid_user_authn_policy.as_deref().and_then(|code| policy(code, "hid_user_authn_policy"));
     let (auth_methods, preferred) = methods(doc, place, problems);
@@ -81,6 +82,7 @@ fn client(
         permissions: doc.permissions.iter().map(|name| Permission::new(name)).collect(),
         roles: std::mem::take(&mut doc.roles),
         client_pwd_policy: own?,
+        client_pki_policy: of_keys,
         user_authn_policy: of_users,
         user_channel: values::channel(doc, scene, place, problems),
         allowed_sources: values::sources(doc, place, problems),

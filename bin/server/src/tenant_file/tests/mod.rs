@@ -100,7 +100,20 @@ fn every_tenant_has_the_built_in_policies_of_its_profile() {
     let codes = |name| -> Vec<String> {
         installation.store(name).policies().unwrap().iter().map(|policy| policy.code.to_string()).collect()
     };
-    assert_eq!(codes("h"), ["AT_CUSTPW", "AT_CUSTPWD", "AT_EMPPWD", "AT_RESPWD", "AT_STDPWD", "AT_SYSLOG"]);
+    assert_eq!(
+        codes("h"),
+        [
+            "AT_CUSTPKI",
+            "AT_CUSTPW",
+            "AT_CUSTPWD",
+            "AT_EMPPWD",
+            "AT_JWT",
+            "AT_RESPWD",
+            "AT_STDPWD",
+            "AT_SYSLOG",
+            "AT_SYSPKI"
+        ]
+    );
     assert_eq!(codes("o"), ["AT_RESPWD", "AT_STDPWD", "AT_SYSLOG"]);
     let policy = |code| installation.store("o").policy(&policy_code(code)).unwrap().unwrap();
     let (secrets, restricted) = (policy("AT_SYSLOG"), policy("AT_RESPWD"));

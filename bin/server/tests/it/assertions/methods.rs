@@ -201,3 +201,22 @@ fn the_url_of_an_endpoint_where_certificates_are_asked_for_is_an_audience_where_
     assert_eq!(ask(&published, "https://mtls.id.example/idp/acme/authn"), 401);
     assert_eq!(ask(&[], alias), 401);
 }
+
+#[test]
+fn the_policy_of_its_keys_limits_what_a_client_gets_by_them() {
+    let (key, secret) = (Key::ec(), super::secret());
+    let set = set(&[key.jwk(&json!({}))]);
+    let tenant = format!(
+        "[[policies]]\ncode = 'AT_KEYS'\ntotalSeconds = 120\n[[clients]]\nclient_id = 'both'\n\
+         auth_methods = ['private_key_jwt', 'client_secret_basic']\nclient_secret = '{secret}'\njwks = '''{set}'''\n\
+         hid_client_pki_policy = 'AT_KEYS'\n"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    configure(dir.path(), &[("bank", "hid", &tenant)]);
+    let node = Node::start(dir.path(), "c.toml");
+    let by_key = token(&node, "bank", &key.jwt("ES256", &json!({}), &claims("both", HID)));
+    assert_eq!(by_key.json()["expires_in"], 120, "{}", by_key.text);
+    let by_secret = http().post(endpoint(&node, "bank", "token")).basic_auth("both", Some(&secret));
+    let by_secret = by_secret.form(&[("grant_type", "client_credentials")]).json_ok();
+    assert_eq!(by_secret["expires_in"], 3600, "{by_secret}");
+}

@@ -6,7 +6,7 @@ mod foreign;
 pub(super) mod keys;
 mod methods;
 mod names;
-mod published;
+pub(super) mod published;
 mod replay;
 
 use std::{

@@ -25,7 +25,7 @@ use crate::support::{Ask as _, http, in_process::Server, serve::Node, wait_for};
 
 /// What a publisher answers.
 #[derive(Clone)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// A set, with its `Cache-Control`.
     Set(String, &'static str),
     /// Another place.
@@ -38,8 +38,8 @@ pub(super) enum Answer {
 }
 
 /// Whoever publishes keys on loopback.
-pub(super) struct Publisher {
-    pub(super) port: u16,
+pub(crate) struct Publisher {
+    pub(crate) port: u16,
     asked: Arc<AtomicUsize>,
     answer: Arc<Mutex<Answer>>,
     /// What hangs.
@@ -47,11 +47,11 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn start(answer: Answer) -> Self {
+    pub(crate) fn start(answer: Answer) -> Self {
         Self::start_as(answer, None)
     }
 
-    pub(super) fn start_tls(answer: Answer, certificate: &X509, private: &PKey<Private>) -> Self {
+    pub(crate) fn start_tls(answer: Answer, certificate: &X509, private: &PKey<Private>) -> Self {
         let mut tls = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
         tls.set_certificate(certificate).unwrap();
         tls.set_private_key(private).unwrap();
@@ -85,11 +85,11 @@ impl Publisher {
         Self { port, asked, answer, hanging }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/jwks", self.port)
     }
 
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
@@ -100,7 +100,7 @@ impl Publisher {
         }
     }
 
-    pub(super) fn says(&self, answer: Answer) {
+    pub(crate) fn says(&self, answer: Answer) {
         *self.answer.lock().unwrap() = answer;
     }
 }

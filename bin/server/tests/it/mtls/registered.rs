@@ -4,6 +4,7 @@ use domain::Ttl;
 use jose::pki::certificate_jwk;
 
 use super::*;
+use crate::assertions::published::{Answer as Published, Publisher};
 
 /// A tenant whose client `own` has registered these keys.
 fn registering(keys: &[serde_json::Value]) -> String {
@@ -86,4 +87,48 @@ fn in_hid_a_key_for_other_signatures_names_no_certificate_where_there_is_an_auth
     let tenant = registering(&keys[1..]).replace("\"openid\"", "\"hid\"");
     let bank = Bank::start_over(AskFor::Ask, |_ca| tenant);
     assert_eq!(bank.with(&signature, "own").status, 200, "there is no other");
+}
+
+#[test]
+fn a_certificate_may_be_published_and_changed_without_a_word_to_the_server() {
+    let (first, second, stranger) = (own("own"), own("own"), own("own"));
+    let set = |certificate: &Issued| serde_json::json!({ "keys": [jwk(certificate)] }).to_string();
+    let publisher = Publisher::start(Published::Set(set(&first), "max-age=3600"));
+    let text = format!(
+        "name = \"t\"\nprofile = \"openid\"\n\n[settings]\nfetch_private = true\n\n[[clients]]\nclient_id = \"own\"\n\
+         auth_methods = [\"self_signed_tls_client_auth\"]\ngrant_types = [\"client_credentials\"]\njwks_uri = \"{}\"\n",
+        publisher.url()
+    );
+    let bank = Bank::start_over(AskFor::Ask, |_ca| text);
+    for _ in 0..3 {
+        assert_eq!(bank.with(&first, "own").status, 200);
+    }
+    assert_eq!(publisher.asked(), 1, "what was fetched is kept");
+    publisher.says(Published::Set(set(&second), "max-age=3600"));
+    bank.server.later(1);
+    assert_eq!(bank.with(&second, "own").status, 200, "what is not there may be new");
+    bank.server.later(1);
+    assert_eq!((bank.with(&first, "own").status, publisher.asked()), (401, 3));
+    for _ in 0..20 {
+        bank.server.later(1);
+        assert_eq!(bank.with(&stranger, "own").status, 401);
+    }
+    assert!(publisher.asked() <= 7, "{} fetches", publisher.asked());
+    assert_eq!(bank.with(&second, "own").status, 200);
+}
+
+#[test]
+fn without_the_published_set_nobody_is_let_in() {
+    let own = own("own");
+    let publisher = Publisher::start(Published::Status(500));
+    let text = format!(
+        "name = \"t\"\nprofile = \"openid\"\n\n[settings]\nfetch_private = true\n\n[[clients]]\nclient_id = \"own\"\n\
+         auth_methods = [\"self_signed_tls_client_auth\"]\ngrant_types = [\"client_credentials\"]\njwks_uri = \"{}\"\n",
+        publisher.url()
+    );
+    let bank = Bank::start_over(AskFor::Ask, |_ca| text);
+    assert_eq!(bank.with(&own, "own").status, 401);
+    let set = serde_json::json!({ "keys": [jwk(&own)] }).to_string();
+    publisher.says(Published::Set(set, ""));
+    assert_eq!(bank.with(&own, "own").status, 200);
 }

@@ -3,6 +3,7 @@
 mod attacks;
 mod members;
 mod nodes;
+mod policies;
 mod refusals;
 mod tokens;
 

@@ -36,12 +36,14 @@ pub(super) fn check(client: &Client, place: &Place, problems: &mut Problems<'_>)
     let by_chain = client.auth_methods.contains(&AuthMethod::TlsClientAuth);
     let text = "or one of the other tls_client_auth_… keys is needed by tls_client_auth, and means nothing without it";
     problems.check(by_chain == client.certificate_name.is_some(), place, KEY, text);
-    let registering = [AuthMethod::SelfSignedTlsClientAuth, AuthMethod::ClientSecretPki];
-    let by_registration = registering.iter().any(|method| client.auth_methods.contains(method));
+    let as_credential = client.auth_methods.contains(&AuthMethod::ClientSecretPki);
+    let published = matches!(client.keys, Some(ClientKeys::At(_)));
+    let by_registration =
+        as_credential || client.auth_methods.contains(&AuthMethod::SelfSignedTlsClientAuth) && !published;
     let inline = client.keys.as_ref().and_then(ClientKeys::inline);
     let named = |jwks| RegisteredCertificates::from_jwks(jwks, KeyChoice::Any);
     let names_one = inline.is_some_and(|jwks| named(jwks) != RegisteredCertificates::default());
-    let text = "self_signed_tls_client_auth and client_secret_pki need jwks or jwks_file with a certificate (x5c), its thumbprint (x5t#S256) or its key";
+    let text = "self_signed_tls_client_auth and client_secret_pki need jwks or jwks_file with a certificate (x5c), its thumbprint (x5t#S256) or its key; self_signed_tls_client_auth may have a jwks_uri instead";
     problems.check(!by_registration || names_one, place, "jwks", text);
     if let Some(name) = &client.certificate_name
         && let Some(rule) = name.problem()
