@@ -47,6 +47,32 @@ pub struct Registration {
     pub auth_methods: BTreeSet<AuthMethod>,
 }
 
+/// `application_type` (OpenID Connect Dynamic Client Registration 1.0 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplicationType {
+    /// On a server: users come back to it over https.
+    Web,
+    /// On a user's device (RFC 8252).
+    Native,
+}
+
+impl ApplicationType {
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Native => "native",
+        }
+    }
+
+    /// Whether such an application may have a redirect URI that is sound by itself. What is not https on a server is on a
+    /// user's device, and somebody else's.
+    pub fn may_have(self, redirect_uri: &str) -> bool {
+        self == Self::Native || redirect_uri.starts_with("https://")
+    }
+}
+
 /// A registered client: everything but its secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
@@ -111,6 +137,12 @@ pub struct Client {
     /// A random number of its own: what tells it from an earlier client of the same id, whose JWTs are not its.
     #[serde(default)]
     pub generation: u64,
+    /// `application_type`, if it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_type: Option<ApplicationType>,
+    /// `post_logout_redirect_uris` (OpenID Connect RP-Initiated Logout 1.0 §3.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
     /// Its public keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<ClientKeys>,

@@ -46,7 +46,7 @@ pub use admin::AdminWrite;
 pub use audit::{AuditEvent, AuditKind, AuditOutcome, Origin};
 pub use authenticator::{Authenticator, AuthenticatorStatus, PasswordCredential, Statistics};
 pub use certificate::{AltName, CertificateName, ChainProblem, PeerCertificate, Thumbprint};
-pub use client::{AccessTokenFormat, Client, ClientSecrets, Registration, ResponseSigning};
+pub use client::{AccessTokenFormat, ApplicationType, Client, ClientSecrets, Registration, ResponseSigning};
 pub use client_keys::ClientKeys;
 pub use confirmation::Confirmation;
 pub use digest::SecretDigest;

@@ -55,6 +55,8 @@ pub fn a_client(id: &str) -> ClientBuilder {
             permissions: BTreeSet::new(),
             client_pwd_policy: policy_code("AT_SYSLOG"),
             client_pki_policy: None,
+            application_type: None,
+            post_logout_redirect_uris: Vec::new(),
             user_authn_policy: None,
             user_channel: None,
             allowed_sources: Vec::new(),

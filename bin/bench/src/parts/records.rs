@@ -203,6 +203,8 @@ impl Records {
             permissions: BTreeSet::new(),
             client_pwd_policy: self.machine_policy.clone(),
             client_pki_policy: None,
+            application_type: None,
+            post_logout_redirect_uris: Vec::new(),
             user_authn_policy: Some(self.policy.clone()),
             user_channel: None,
             allowed_sources: Vec::new(),

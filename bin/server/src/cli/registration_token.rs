@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        assert!(method("self_signed_tls_client_auth").is_err() && method("none").is_ok());
+        assert!(method("client_secret_pki").is_err() && method("none").is_ok());
         assert!(scopes("a\"b").is_err() && id("x").is_err());
         assert!(label("a\nb").is_err() && label(&"a".repeat(256)).is_err());
         let installation = Installation::new();

@@ -29,6 +29,12 @@ pub fn answer(
         put("client_name", name.as_str().into());
     }
     put("redirect_uris", client.redirect_uris.clone().into());
+    if !client.post_logout_redirect_uris.is_empty() {
+        put("post_logout_redirect_uris", client.post_logout_redirect_uris.clone().into());
+    }
+    if let Some(kind) = client.application_type {
+        put("application_type", kind.as_str().into());
+    }
     put("token_endpoint_auth_method", client.token_endpoint_auth_method.as_str().into());
     let grants = client.grant_types.iter().flatten().map(|grant| grant.as_str());
     put("grant_types", grants.collect());

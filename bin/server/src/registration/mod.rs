@@ -1,6 +1,7 @@
 //! Client registration (RFC 7591, RFC 7592; CONTRACT 4.16): what may be registered, and what is answered.
 
 mod answer;
+mod application;
 mod certificate;
 mod document;
 mod members;
@@ -42,12 +43,13 @@ pub struct Allowance {
 }
 
 /// How clients that are registered may authenticate.
-pub const METHODS: [AuthMethod; 6] = [
+pub const METHODS: [AuthMethod; 7] = [
     AuthMethod::ClientSecretBasic,
     AuthMethod::ClientSecretPost,
     AuthMethod::ClientSecretJwt,
     AuthMethod::PrivateKeyJwt,
     AuthMethod::TlsClientAuth,
+    AuthMethod::SelfSignedTlsClientAuth,
     AuthMethod::None,
 ];
 

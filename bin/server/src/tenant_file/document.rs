@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    AccessTokenFormat, AuthMethod, GrantType, ProfileName, ResponseSigning, Secret, SigningAlg, TenantName,
+    AccessTokenFormat, ApplicationType, AuthMethod, GrantType, ProfileName, ResponseSigning, Secret,
+    SigningAlg, TenantName,
 };
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -182,6 +183,10 @@ pub(super) struct ClientDoc {
     pub(super) scopes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) redirect_uris: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) post_logout_redirect_uris: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) application_type: Option<ApplicationType>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) roles: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

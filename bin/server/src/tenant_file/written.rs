@@ -79,6 +79,8 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         grant_types: client.grant_types.clone(),
         scopes: client.scopes.iter().map(str::to_owned).collect(),
         redirect_uris: client.redirect_uris.clone(),
+        post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+        application_type: client.application_type,
         roles: client.roles.clone(),
         permissions: client.permissions.iter().map(Permission::as_str).map(str::to_owned).collect(),
         hid_client_pwd_policy: Some(client.client_pwd_policy.as_str().to_owned()),

@@ -28,7 +28,7 @@ pub fn registration(bytes: &[u8]) {
             let Ok(client) = registration::client(&members, id(), bounds(&registrar, None)) else { continue };
             within(&client, &registrar, name);
             // Hostile keys are refused, or are not; the check comes back.
-            let _usable = client.keys.as_ref().map(registration::check_keys);
+            let _usable = registration::check_keys(&client);
             let issued = Timestamp::from_secs(1);
             let hid = profile.hid_members;
             let answer =

@@ -101,6 +101,8 @@ fn full_client() -> Client {
             client.introspection_signed_response_alg = SigningAlg::PS256;
             client.refresh_token_validity = Some(Ttl::from_days(30));
             client.consent_prompt = true;
+            client.application_type = Some(domain::ApplicationType::Native);
+            client.post_logout_redirect_uris = vec!["https://b.example/out".to_owned()];
             client.client_pki_policy = Some(policy_code("AT_SYSPKI"));
             client.certificate_name = Some(domain::CertificateName::SubjectDn("CN=m2m,O=Bank".to_owned()));
             client.dpop_bound_access_tokens = true;

@@ -76,8 +76,11 @@ async fn registered_client(call: &Call) -> Result<Reply, Stop> {
 
 /// Whether the client's own keys can be used: up to a millisecond a key, so not on the worker of a request.
 async fn check_keys(call: &Call, client: &Client) -> Result<(), Stop> {
-    let Some(keys @ ClientKeys::Inline(_)) = client.keys.clone() else { return Ok(()) };
-    Ok(call.app.reads.run(move || registration::check_keys(&keys)).await??)
+    if !matches!(client.keys, Some(ClientKeys::Inline(_))) {
+        return Ok(());
+    }
+    let client = client.clone();
+    Ok(call.app.reads.run(move || registration::check_keys(&client)).await??)
 }
 
 /// Whether a client has that id, or a user has it as opaque id or as name: in `hid` the one is the `sub` of a machine's

@@ -79,6 +79,8 @@ fn client(
         grant_types: doc.grant_types.take(),
         scopes: scopes.ok()?,
         redirect_uris: std::mem::take(&mut doc.redirect_uris),
+        post_logout_redirect_uris: std::mem::take(&mut doc.post_logout_redirect_uris),
+        application_type: doc.application_type,
         permissions: doc.permissions.iter().map(|name| Permission::new(name)).collect(),
         roles: std::mem::take(&mut doc.roles),
         client_pwd_policy: own?,

@@ -4,7 +4,10 @@ use domain::Ttl;
 use jose::pki::certificate_jwk;
 
 use super::*;
-use crate::assertions::published::{Answer as Published, Publisher};
+use crate::{
+    assertions::published::{Answer as Published, Publisher},
+    support::{Ask as _, Said, http},
+};
 
 /// A tenant whose client `own` has registered these keys.
 fn registering(keys: &[serde_json::Value]) -> String {
@@ -131,4 +134,72 @@ fn without_the_published_set_nobody_is_let_in() {
     let set = serde_json::json!({ "keys": [jwk(&own)] }).to_string();
     publisher.says(Published::Set(set, ""));
     assert_eq!(bank.with(&own, "own").status, 200);
+}
+
+/// A tenant where anybody may register.
+fn open(profile: &str) -> String {
+    format!(
+        "name = \"t\"\nprofile = \"{profile}\"\n\n[settings]\nfetch_private = true\nopen_registrations_per_day = 20\n"
+    )
+}
+
+fn register(bank: &Bank, more: &serde_json::Value) -> Said {
+    let mut members = serde_json::json!({
+        "redirect_uris": ["https://client.example/cb"],
+        "token_endpoint_auth_method": "self_signed_tls_client_auth", "grant_types": ["client_credentials"],
+    });
+    members.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    http().post(bank.server.tenant("t", "register")).json(&members).said()
+}
+
+#[test]
+fn a_client_registers_the_certificate_that_it_comes_with() {
+    let (own, other) = (own("own"), own("own"));
+    let bank = Bank::start_over(AskFor::Ask, |_ca| open("openid"));
+    let publisher =
+        Publisher::start(Published::Set(serde_json::json!({ "keys": [jwk(&own)] }).to_string(), ""));
+    for keys in [
+        serde_json::json!({ "jwks": { "keys": [jwk(&own)] } }),
+        serde_json::json!({ "jwks_uri": publisher.url() }),
+    ] {
+        let said = register(&bank, &keys);
+        assert_eq!(said.status, 201, "{}", said.text);
+        let answer = said.json();
+        assert_eq!(answer["token_endpoint_auth_method"], "self_signed_tls_client_auth");
+        let id = answer["client_id"].as_str().unwrap();
+        assert_eq!(bank.with(&own, id).status, 200);
+        assert_eq!(bank.with(&other, id).status, 401);
+    }
+}
+
+#[test]
+fn a_registration_by_certificate_that_names_none_is_refused() {
+    let bank = Bank::start_over(AskFor::Ask, |_ca| open("hid"));
+    let mut contradicting = jwk(&own("own"));
+    contradicting["x5t#S256"] = jwk(&own("x"))["x5t#S256"].clone();
+    let pki = "client_secret_pki";
+    for keys in [
+        serde_json::json!({}),
+        serde_json::json!({ "jwks": { "keys": [contradicting] } }),
+        serde_json::json!({ "token_endpoint_auth_method": pki }),
+        serde_json::json!({ "token_endpoint_auth_method": pki, "jwks_uri": "https://client.example/jwks" }),
+        serde_json::json!({ "jwks_uri": "https://client.example/jwks", "userinfo_signed_response_alg": "" }),
+    ] {
+        let said = register(&bank, &keys);
+        assert_eq!(said.error(), (400, "invalid_client_metadata".to_owned()), "{keys}: {}", said.text);
+    }
+    let grant = "urn:hid:oauth:grant-type:client-secret-pki";
+    let keys = serde_json::json!({
+        "token_endpoint_auth_method": pki, "grant_types": [grant], "jwks": { "keys": [jwk(&own("own"))] },
+    });
+    let said = register(&bank, &keys);
+    assert_eq!(
+        (said.status, &said.json()["grant_types"]),
+        (200, &serde_json::json!([grant])),
+        "{}",
+        said.text
+    );
+    // The standards' profile has neither.
+    let bank = Bank::start_over(AskFor::Ask, |_ca| open("openid"));
+    assert_eq!(register(&bank, &keys).error(), (400, "invalid_client_metadata".to_owned()));
 }

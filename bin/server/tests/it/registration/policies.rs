@@ -1,4 +1,4 @@
-//! The vendor's members that name policies (CONTRACT 4.16).
+//! Members that name policies (CONTRACT 4.16), and those that tell of the application.
 
 use super::*;
 
@@ -31,5 +31,33 @@ fn the_policy_of_a_clients_keys_is_an_administrators_to_name() {
         (200, &json!("AT_SYSPKI")),
         "{}",
         kept.text
+    );
+}
+
+#[test]
+fn what_is_said_of_the_application_is_kept_and_told() {
+    let world = World::start();
+    let admin = world.admin("std");
+    let members = json!({
+        "redirect_uris": ["com.example.app:/cb"], "application_type": "native",
+        "post_logout_redirect_uris": ["com.example.app:/out"],
+    });
+    let said = world.register("std", &admin, &members);
+    assert_eq!(said.status, 201, "{}", said.text);
+    let client = said.json();
+    let read = own(&client, reqwest::Method::GET).json_ok();
+    for answer in [&client, &read] {
+        assert_eq!(answer["application_type"], "native");
+        assert_eq!(answer["post_logout_redirect_uris"], json!(["com.example.app:/out"]));
+    }
+    let mut web = members.clone();
+    web["application_type"] = "web".into();
+    assert_eq!(update(&client, web).error(), (400, "invalid_redirect_uri".into()));
+    // What an update leaves out is no more (RFC 7592 §2.2).
+    let said = update(&client, json!({ "redirect_uris": ["https://client.example/cb"] }));
+    assert_eq!(said.status, 200, "{}", said.text);
+    assert!(
+        said.json().get("application_type").is_none()
+            && said.json().get("post_logout_redirect_uris").is_none()
     );
 }

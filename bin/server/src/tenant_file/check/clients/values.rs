@@ -30,9 +30,16 @@ pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: 
     let public = client.auth_methods.contains(&AuthMethod::None);
     let text = "client_credentials is for confidential clients only (RFC 6749 §4.4)";
     problems.check(!(machine && public), place, "grant_types", text);
-    for uri in &client.redirect_uris {
-        if let Err(problem) = redirect_uri::check(uri) {
-            problems.add(place, "redirect_uris", format!("{uri:?} {problem}"));
+    for (key, uris) in [
+        ("redirect_uris", &client.redirect_uris),
+        ("post_logout_redirect_uris", &client.post_logout_redirect_uris),
+    ] {
+        for uri in uris {
+            if let Err(problem) = redirect_uri::check(uri) {
+                problems.add(place, key, format!("{uri:?} {problem}"));
+            } else if client.application_type.is_some_and(|kind| !kind.may_have(uri)) {
+                problems.add(place, key, format!("{uri:?} must be https, for application_type is web"));
+            }
         }
     }
     assertions(client, place, problems);
