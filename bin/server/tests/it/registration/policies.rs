@@ -50,7 +50,7 @@ fn what_is_said_of_the_application_is_kept_and_told() {
         assert_eq!(answer["application_type"], "native");
         assert_eq!(answer["post_logout_redirect_uris"], json!(["com.example.app:/out"]));
     }
-    let mut web = members.clone();
+    let mut web = members;
     web["application_type"] = "web".into();
     assert_eq!(update(&client, web).error(), (400, "invalid_redirect_uri".into()));
     // What an update leaves out is no more (RFC 7592 §2.2).
