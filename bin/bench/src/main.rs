@@ -18,6 +18,7 @@ mod install;
 mod load;
 mod memory;
 mod output;
+mod overload;
 mod parts;
 mod pgbench;
 mod place;

@@ -1,5 +1,6 @@
 //! The result as tables and as JSON.
 
+pub(crate) mod overload;
 mod rates;
 
 use serde_json::{Map, Value, json};

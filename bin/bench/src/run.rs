@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::place::Place;
 use crate::rates::HELD;
-use crate::{expiry, flood, growth, memory, output, rates, report};
+use crate::{expiry, flood, growth, memory, output, overload, rates, report};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -26,6 +26,8 @@ enum Section {
     Expiry,
     /// What a flood of guesses at one tenant costs the clients of another.
     Flood,
+    /// What callers hear, and what it takes, when ten times as much is asked as can be done.
+    Overload,
 }
 
 /// What the command line says.
@@ -114,9 +116,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
 type Measure = fn(&Context) -> Result<Chapter>;
 
 /// Sections of one table each.
-const SECTIONS: [(Section, Measure); 4] = [
+const SECTIONS: [(Section, Measure); 5] = [
     (Section::Memory, memory::run),
     (Section::Growth, growth::run),
     (Section::Expiry, expiry::run),
     (Section::Flood, flood::run),
+    (Section::Overload, overload::run),
 ];

@@ -57,7 +57,7 @@ impl Connection {
 }
 
 /// Status, and where the body begins and ends, once the head is there.
-fn frame(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>> {
+pub(super) fn frame(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>> {
     let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };

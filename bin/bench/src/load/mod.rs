@@ -2,9 +2,12 @@
 
 pub(crate) mod assertion;
 pub(crate) mod connection;
+pub(crate) mod crowd;
 pub(crate) mod flood;
 mod generator;
+pub(crate) mod histogram;
 mod latency;
+mod line;
 pub(crate) mod proof;
 mod script;
 mod stream;
