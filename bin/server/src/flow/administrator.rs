@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use domain::{
-    OAuthErrorCode, PresentedToken, Refusal, Secret, Session,
+    OAuthErrorCode, Refusal, Secret, Session, TokenKind,
     port::{SessionLookup as _, StoredClient},
+    token_text,
 };
-use oidc_core::sender;
+use oidc_core::{
+    jwt_access,
+    sender::{self, Presentation},
+};
 
-use super::client;
+use super::{access_token, client};
 use crate::{extract::Call, respond::Stop};
 
 /// No bearer, or none that is good here.
@@ -36,27 +40,34 @@ pub(super) fn bearer(call: &Call) -> Result<Secret, Refusal> {
     token.map(|(_, token)| Secret::new(token.trim().to_owned())).ok_or(INVALID)
 }
 
-/// Whose `token` it is: a live, unbound session of a client with `permission`, without a user in it (DECISIONS 5.4), for
-/// no other resource than this server (RFC 8707 §2), and used from where the client may be. A session of another tenant
-/// is not found.
+/// Whether a text has the form of an access token of ours.
+pub(super) fn is_access_token(presented: &Secret) -> bool {
+    token_text::parse(TokenKind::Access, presented.expose()).is_some()
+        || jwt_access::looks_like_one(presented.expose())
+}
+
+/// Whose access token it is: a live session of a client with `permission`, without a user in it (DECISIONS 5.4), for
+/// no other resource than this server (RFC 8707 §2), and used from where the client may be; where it is bound to a
+/// certificate, on a connection with that (RFC 8705 §3). A session of another tenant is not found.
 ///
 /// # Errors
 /// `invalid_token`, `access_denied`, those of storage.
 pub(super) async fn of(
     call: &Call,
-    token: &PresentedToken,
+    presented: &Secret,
     permission: &str,
 ) -> Result<(Session, Arc<StoredClient>), Stop> {
-    let locator = token.locator;
-    let session = call.read(1, move |store| store.session(&locator)).await?;
-    let session = session.filter(|session| {
-        token.digest.matches(&session.digest)
-            && session.is_live(call.now)
+    let session = session(call, presented).await?.filter(|session| {
+        session.is_live(call.now)
             && session.subject.is_none()
-            && session.confirmation.is_none()
             && sender::is_for_issuer(session, call.issuer())
     });
     let session = session.ok_or(INVALID)?;
+    // A proof of a key is not looked at here: who is bound to one is refused.
+    let certificate = call.certificate.as_ref().map(|certificate| certificate.thumbprint);
+    if sender::admit(&session, Presentation::Bearer, certificate.as_ref()).map_err(|_bound| INVALID)? {
+        return Err(INVALID.into());
+    }
     let known = client::client(call, &session.client_id).await?.filter(|known| known.client.enabled);
     let known = known.ok_or(INVALID)?;
     let client = &known.client;
@@ -69,4 +80,15 @@ pub(super) async fn of(
         return Err(FORBIDDEN.into());
     }
     Ok((session, known))
+}
+
+/// The session that an access token stands for, opaque or a JWT.
+async fn session(call: &Call, presented: &Secret) -> Result<Option<Session>, Stop> {
+    if let Some(read) = access_token::read(call, presented.expose()) {
+        return Ok(access_token::standing(call, read).await?.map(|(session, _user)| session));
+    }
+    let Some(token) = token_text::parse(TokenKind::Access, presented.expose()) else { return Ok(None) };
+    let locator = token.locator;
+    let found = call.read(1, move |store| store.session(&locator)).await?;
+    Ok(found.filter(|session| token.digest.matches(&session.digest)))
 }

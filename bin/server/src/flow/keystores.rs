@@ -3,14 +3,14 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{
     AdminWrite, Applied, AuditEvent, AuditKind, AuditOutcome, Claims, Fault, OAuthErrorCode, Permission,
-    Refusal, TenantSettings, TokenKind, token_text,
+    Refusal, TenantSettings,
 };
 use jose::{Truststore, TruststoreRejected};
 use serde_json::{Value, json};
 
 use super::{
     ROUNDS,
-    administrator::{self, INVALID, bearer},
+    administrator::{self, bearer},
 };
 use crate::{
     extract::Call,
@@ -62,8 +62,7 @@ pub async fn get(call: &Call) -> Result<Reply, Stop> {
 }
 
 async fn allowed(call: &Call) -> Result<(), Stop> {
-    let token = token_text::parse(TokenKind::Access, bearer(call)?.expose()).ok_or(INVALID)?;
-    let (_session, known) = administrator::of(call, &token, Permission::CUSTOMIZE).await?;
+    let (_session, known) = administrator::of(call, &bearer(call)?, Permission::CUSTOMIZE).await?;
     call.client(known.client.client_id.as_str());
     Ok(())
 }

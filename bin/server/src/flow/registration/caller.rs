@@ -43,10 +43,7 @@ pub(super) async fn registrar(call: &Call) -> Result<Registrar, Stop> {
     if let Some(token) = token_text::parse(TokenKind::InitialAccess, presented.expose()) {
         return holder(call, &token).await.map(Registrar::Holder);
     }
-    match token_text::parse(TokenKind::Access, presented.expose()) {
-        Some(token) => Ok(administrator(call, &token).await?.0),
-        None => Err(INVALID.into()),
-    }
+    Ok(administrator(call, &presented).await?.0)
 }
 
 /// The holder of an initial access token that is good for another registration (RFC 7591 §3). Its use is counted
@@ -66,8 +63,8 @@ async fn holder(call: &Call, token: &PresentedToken) -> Result<Allowance, Stop> 
 /// that is what came. A token that is none of this client's gets one answer, whether or not the client exists.
 pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient, Option<Secret>), Stop> {
     let presented = bearer(call)?;
-    if let Some(token) = token_text::parse(TokenKind::Access, presented.expose()) {
-        let (registrar, administrator) = administrator(call, &token).await?;
+    if administrator::is_access_token(&presented) {
+        let (registrar, administrator) = administrator(call, &presented).await?;
         let kept = stored(call, id).await?.ok_or(NO_CLIENT)?;
         call.client(kept.client.client_id.as_str());
         if !covers(&registrar, &administrator.client, &kept.client) {
@@ -90,7 +87,7 @@ pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient
 }
 
 /// A client with the permission, and what it may give: a token that was narrowed gives no more than it has.
-async fn administrator(call: &Call, token: &PresentedToken) -> Result<(Registrar, Arc<StoredClient>), Stop> {
+async fn administrator(call: &Call, token: &Secret) -> Result<(Registrar, Arc<StoredClient>), Stop> {
     let (session, known) = administrator::of(call, token, Permission::REGISTER_CLIENTS).await?;
     let scopes = session.scopes.iter().filter(|scope| known.client.scopes.contains(scope));
     let scopes = Scopes::try_from(scopes.map(str::to_owned).collect::<Vec<_>>());

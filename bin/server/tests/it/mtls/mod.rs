@@ -1,5 +1,6 @@
 //! Certificates on the connection: listeners, `tls_client_auth` (RFC 8705 §2.1), and what must not get through.
 
+mod administrators;
 mod authentication;
 mod demo;
 mod foreign;
