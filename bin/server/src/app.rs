@@ -113,6 +113,11 @@ pub enum BuildError {
     Fault(#[from] Fault),
 }
 
+/// What limits one source over all of what one may do `burst` times in a row.
+fn of_a_source(burst: u32, per_minute: u32) -> Buckets {
+    Buckets::new(burst.saturating_mul(SOURCE_SHARE), per_minute.saturating_mul(SOURCE_SHARE))
+}
+
 impl App {
     /// Wires an app. `public_url` is what issuers begin with.
     ///
@@ -139,19 +144,10 @@ impl App {
             proxies: Proxies::from_sections(&config.raw.server, &config.raw.proxy)?,
             proof_keys: ProofKeys::new(),
             buckets: Buckets::new(security.guess_burst, security.guesses_per_minute),
-            source_buckets: Buckets::new(
-                security.guess_burst.saturating_mul(SOURCE_SHARE),
-                security.guesses_per_minute.saturating_mul(SOURCE_SHARE),
-            ),
+            source_buckets: of_a_source(security.guess_burst, security.guesses_per_minute),
             change_buckets: Buckets::new(CHANGE_BURST, CHANGES_PER_MINUTE),
-            source_change_buckets: Buckets::new(
-                CHANGE_BURST.saturating_mul(SOURCE_SHARE),
-                CHANGES_PER_MINUTE.saturating_mul(SOURCE_SHARE),
-            ),
-            miss_buckets: Buckets::new(
-                security.guess_burst.saturating_mul(SOURCE_SHARE),
-                security.guesses_per_minute.saturating_mul(SOURCE_SHARE),
-            ),
+            source_change_buckets: of_a_source(CHANGE_BURST, CHANGES_PER_MINUTE),
+            miss_buckets: of_a_source(security.guess_burst, security.guesses_per_minute),
             untouched: AtomicI64::new(i64::MIN),
             reads: Lane::new("reads", readers, 4096, patience, max_wait, metrics.lane("reads")),
             reading: Reading::default(),

@@ -54,7 +54,7 @@ impl Chains {
         let key = (facts.tenant.id, facts.tenant.revision, client.client_id.clone());
         let read = || {
             let profile = WireProfile::effective(facts.tenant.profile().name, client.profile);
-            let choice = if profile.lenient_assertions { KeyChoice::PreferUnmarked } else { KeyChoice::Any };
+            let choice = KeyChoice::preferring_unmarked(profile.lenient_assertions);
             Arc::new(RegisteredCertificates::from_jwks(jwks, choice))
         };
         Some(self.registered.get_with(key, read))

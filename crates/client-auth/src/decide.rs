@@ -186,10 +186,9 @@ pub(crate) fn named<'a>(facts: &Facts<'a>, id: &ClientId) -> Result<Result<&'a S
     Ok(if stored.client.enabled { Ok(stored) } else { Err(Reason::ClientDisabled) })
 }
 
-/// Whether the client may call from the request's address; no list means from anywhere.
+/// Whether the client may call from the request's address.
 pub(crate) fn source_allowed(facts: &Facts<'_>, client: &Client) -> bool {
-    let allowed = &client.allowed_sources;
-    allowed.is_empty() || allowed.iter().any(|net| net.contains(&facts.source.ip()))
+    client.may_call_from(facts.source.ip())
 }
 
 /// The profile that holds for the client: its own where that is stricter than the tenant's, never a laxer one.

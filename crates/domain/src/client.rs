@@ -1,6 +1,9 @@
 //! Clients.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,16 @@ pub enum ResponseSigning {
     /// A JWT signed with this algorithm.
     #[serde(untagged)]
     Signed(SigningAlg),
+}
+
+impl ResponseSigning {
+    /// What it is signed with, if it is.
+    pub const fn alg(self) -> Option<SigningAlg> {
+        match self {
+            Self::Json => None,
+            Self::Signed(alg) => Some(alg),
+        }
+    }
 }
 
 /// The form of access tokens.
@@ -58,6 +71,11 @@ pub enum ApplicationType {
 }
 
 impl ApplicationType {
+    /// The one of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Web, Self::Native].into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// The registered name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -162,6 +180,11 @@ impl Client {
     pub fn may(&self, permission: &str) -> bool {
         self.permissions.iter().any(|p| p.as_str() == permission)
             || self.roles.iter().any(|role| permissions_of(role).contains(&permission))
+    }
+
+    /// Whether it may call from an address (`hid_client_authentication_constraints`); no list means from anywhere.
+    pub fn may_call_from(&self, address: IpAddr) -> bool {
+        self.allowed_sources.is_empty() || self.allowed_sources.iter().any(|net| net.contains(&address))
     }
 
     /// Whether one of its methods needs a secret.

@@ -151,10 +151,7 @@ impl WireProfile {
 
     /// The first member of a client's registration that contradicts its profile, and the rule, in words.
     pub fn contradiction(&self, client: &Client) -> Option<(&'static str, &'static str)> {
-        let userinfo = match client.userinfo_signed_response_alg {
-            Some(ResponseSigning::Signed(alg)) => Some(alg),
-            Some(ResponseSigning::Json) | None => None,
-        };
+        let userinfo = client.userinfo_signed_response_alg.and_then(ResponseSigning::alg);
         let lacking = |alg: &SigningAlg| !self.has_alg(*alg);
         if !client.auth_methods.iter().all(|method| self.has_method(*method)) {
             return Some((

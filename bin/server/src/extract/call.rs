@@ -107,9 +107,7 @@ impl Call {
         statements: u32,
         lookup: impl FnOnce(&mut TenantStore) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        count(&mut self.told.borrow_mut().reads, statements);
-        self.app.database.available()?;
-        let mut store = self.store.clone();
+        let mut store = self.to_look_up(statements)?;
         if self.app.database.is_local() {
             if !self.app.reading.hangs() {
                 let _under_way = self.app.reading.begin();
@@ -129,10 +127,15 @@ impl Call {
         statements: u32,
         lookup: impl FnOnce(&mut TenantStore) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
+        let mut store = self.to_look_up(statements)?;
+        self.app.reads.run(move || lookup(&mut store)).await?
+    }
+
+    /// The tenant's rows for a lookup of so many `statements`, unless the database is away.
+    fn to_look_up(&self, statements: u32) -> Result<TenantStore, Fault> {
         count(&mut self.told.borrow_mut().reads, statements);
         self.app.database.available()?;
-        let mut store = self.store.clone();
-        self.app.reads.run(move || lookup(&mut store)).await?
+        Ok(self.store.clone())
     }
 
     /// Commits a batch, together with what the request owes, and counts its rows.

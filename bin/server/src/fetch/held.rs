@@ -63,11 +63,13 @@ impl HeldKeys {
         Self { verifier, certificates, from, fetched_at: now, fresh_until, is_last: AtomicBool::new(false) }
     }
 
-    /// The certificates that it names; with `prefer_unmarked` by its keys without `use` only, where there are any
-    /// (CONTRACT 4.16).
-    pub const fn certificates(&self, prefer_unmarked: bool) -> &RegisteredCertificates {
+    /// The certificates that its keys of that choice name.
+    pub const fn certificates(&self, choice: KeyChoice) -> &RegisteredCertificates {
         let [any, unmarked] = &self.certificates;
-        if prefer_unmarked { unmarked } else { any }
+        match choice {
+            KeyChoice::Any => any,
+            KeyChoice::PreferUnmarked => unmarked,
+        }
     }
 
     /// Whether it was fetched since an instant.

@@ -12,7 +12,7 @@ use oidc_core::{
     sender::{self, Presentation},
 };
 
-use super::{access_token, client};
+use super::{access_token, client, sender::certificate as thumbprint};
 use crate::{extract::Call, respond::Stop};
 
 /// No bearer, or none that is good here.
@@ -64,7 +64,7 @@ pub(super) async fn of(
     });
     let session = session.ok_or(INVALID)?;
     // A proof of a key is not looked at here: who is bound to one is refused.
-    let certificate = call.certificate.as_ref().map(|certificate| certificate.thumbprint);
+    let certificate = thumbprint(call);
     if sender::admit(&session, Presentation::Bearer, certificate.as_ref()).map_err(|_bound| INVALID)? {
         return Err(INVALID.into());
     }
@@ -72,8 +72,7 @@ pub(super) async fn of(
     let known = known.ok_or(INVALID)?;
     let client = &known.client;
     call.proven(format!("client {}", client.client_id));
-    let near = client.allowed_sources.iter().any(|net| net.contains(&call.source.ip()));
-    if !near && !client.allowed_sources.is_empty() {
+    if !client.may_call_from(call.source.ip()) {
         return Err(INVALID.into());
     }
     if !client.may(permission) {

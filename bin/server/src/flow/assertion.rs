@@ -6,8 +6,8 @@ use client_auth::{Assertion, AuthStep, Presented, SignatureBy, SignatureFinding}
 use domain::{ClientKeys, Fault, Issuer, port::StoredClient};
 use jose::{JoseVerifier, JwsRejected, KeyChoice, verify_hs256};
 
-use super::client;
-use crate::{extract::Call, fetch::KeysWanted, tenant_file::sealed_secret};
+use super::{client, published};
+use crate::{extract::Call, fetch::HeldKeys, tenant_file::sealed_secret};
 
 /// Judges an assertion. Memory is compared with storage before a refusal, as with secrets.
 ///
@@ -42,8 +42,7 @@ async fn once(
     let finding = match by {
         SignatureBy::Secret => by_secret(call, assertion, stored),
         SignatureBy::Keys { prefer_unmarked } => {
-            let choice = if *prefer_unmarked { KeyChoice::PreferUnmarked } else { KeyChoice::Any };
-            by_keys(call, assertion, stored, choice).await?
+            by_keys(call, assertion, stored, KeyChoice::preferring_unmarked(*prefer_unmarked)).await?
         }
     };
     client_auth::resume_assertion(presented, &facts, finding, &call.env())
@@ -84,7 +83,7 @@ async fn by_keys(
             let verifier = inline(call, assertion, text).await?;
             Ok(finding(&verifier, assertion, choice))
         }
-        Some(ClientKeys::At(uri)) => published(call, assertion, uri, choice).await,
+        Some(ClientKeys::At(uri)) => Ok(by_published(call, assertion, uri, choice).await),
     }
 }
 
@@ -101,34 +100,16 @@ async fn inline(call: &Call, assertion: &Assertion, text: &str) -> Result<Arc<Jo
     call.app.reads.run(move || app.verifiers.make(tenant, client, text)).await
 }
 
-/// Keys from the client's `jwks_uri`. When no key is the one that the header means, the set is fetched again at once:
-/// the client may have rotated. How often is the fetcher's to limit.
-async fn published(
-    call: &Call,
-    assertion: &Assertion,
-    uri: &str,
-    choice: KeyChoice,
-) -> Result<SignatureFinding, Fault> {
-    let tenant = &call.facts.tenant;
-    let client = assertion.client_id();
-    let wanted = KeysWanted { tenant: tenant.id, client, uri, private: tenant.settings.fetch_private };
-    let key_sets = &call.app.key_sets;
-    let begun = call.app.clock.steady();
-    let Some(held) = key_sets.held(&wanted, begun).await else {
-        return Ok(SignatureFinding::KeysUnavailable);
-    };
-    let first = finding(&held.verifier, assertion, choice);
-    let rotated = match first {
+/// Keys from the client's `jwks_uri`. It may have rotated when no key is the one that the header means.
+async fn by_published(call: &Call, assertion: &Assertion, uri: &str, choice: KeyChoice) -> SignatureFinding {
+    let judge = |held: &HeldKeys| finding(&held.verifier, assertion, choice);
+    let may_have_rotated = |finding| match finding {
         SignatureFinding::Good | SignatureFinding::KeysUnavailable => false,
         SignatureFinding::UnknownKey => true,
         SignatureFinding::Wrong => assertion.kid().is_none(),
     };
-    // What was fetched for this very request is not fetched for it again.
-    if !rotated || held.is_fetched_since(begun) {
-        return Ok(first);
-    }
-    let newer = key_sets.newer(&wanted, &held, call.app.clock.steady()).await;
-    Ok(newer.map_or(first, |newer| finding(&newer.verifier, assertion, choice)))
+    let found = published::judged(call, (assertion.client_id(), uri), judge, may_have_rotated).await;
+    found.unwrap_or(SignatureFinding::KeysUnavailable)
 }
 
 fn finding(verifier: &JoseVerifier, assertion: &Assertion, choice: KeyChoice) -> SignatureFinding {

@@ -24,8 +24,7 @@ const fn bad(reason: &'static str, description: &'static str) -> Refusal {
     Refusal::new(OAuthErrorCode::InvalidRequest, reason, description)
 }
 
-const NONE: Refusal =
-    Refusal::new(OAuthErrorCode::InvalidRequest, "no_truststore", "The tenant has no mtls_truststore");
+const NONE: Refusal = bad("no_truststore", "The tenant has no mtls_truststore");
 
 /// Replaces the truststore. What is asked with counts on this node at once, and on others within two seconds
 /// (DECISIONS 5.7).

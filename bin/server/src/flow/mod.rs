@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod keystores;
 pub mod misses;
 pub mod password;
+mod published;
 pub mod refresh;
 pub mod registration;
 pub mod sender;

@@ -46,7 +46,7 @@ pub fn at_resource(
 }
 
 /// The thumbprint of the connection's certificate.
-fn certificate(call: &Call) -> Option<Thumbprint> {
+pub(super) fn certificate(call: &Call) -> Option<Thumbprint> {
     call.certificate.as_ref().map(|certificate| certificate.thumbprint)
 }
 

@@ -50,7 +50,7 @@ pub fn answer(
         put("token_endpoint_auth_signing_alg", alg.as_str().into());
     }
     put("id_token_signed_response_alg", client.id_token_signed_response_alg.as_str().into());
-    if let Some(ResponseSigning::Signed(alg)) = client.userinfo_signed_response_alg {
+    if let Some(alg) = client.userinfo_signed_response_alg.and_then(ResponseSigning::alg) {
         put("userinfo_signed_response_alg", alg.as_str().into());
     }
     // Back in an update it stays what it is.

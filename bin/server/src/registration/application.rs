@@ -36,12 +36,8 @@ pub(super) struct Application {
 /// `invalid_redirect_uri`, `invalid_client_metadata`.
 pub(super) fn read(members: Members<'_>, needed: bool) -> Result<Application, Refusal> {
     let problem = bad("application_type", "application_type must be web or native");
-    let kind = match members.text("application_type", problem.clone())? {
-        None => None,
-        Some("web") => Some(ApplicationType::Web),
-        Some("native") => Some(ApplicationType::Native),
-        Some(_) => return Err(problem),
-    };
+    let kind = members.text("application_type", problem.clone())?;
+    let kind = kind.map(|text| ApplicationType::parse(text).ok_or(problem)).transpose()?;
     let uris = |name, form: Refusal, wrong: Refusal| -> Result<Vec<String>, Refusal> {
         let uris = members.list(name, form)?.unwrap_or_default();
         let sound = |uri: &&str| {

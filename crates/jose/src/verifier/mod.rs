@@ -64,6 +64,13 @@ pub enum KeyChoice {
     PreferUnmarked,
 }
 
+impl KeyChoice {
+    /// The one that prefers keys without `use`, or not.
+    pub const fn preferring_unmarked(prefer: bool) -> Self {
+        if prefer { Self::PreferUnmarked } else { Self::Any }
+    }
+}
+
 /// The public keys of one party, ready to verify. Building is expensive; keep it.
 #[derive(Default)]
 pub struct JoseVerifier {

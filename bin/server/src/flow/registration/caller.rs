@@ -78,8 +78,8 @@ pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient
     let digest = digest.and_then(|own| encoding::from_base64url(&own.token));
     let digest = digest.and_then(|bytes| SecretDigest::from_slice(&bytes));
     let matches = token.digest.matches(&digest.unwrap_or(SecretDigest::from_bytes([0; 32])));
-    let own =
-        kept.filter(|kept| matches && digest.is_some() && kept.client.enabled && near(call, &kept.client));
+    let near = |client: &Client| client.may_call_from(call.source.ip());
+    let own = kept.filter(|kept| matches && digest.is_some() && kept.client.enabled && near(&kept.client));
     let kept = own.ok_or(INVALID)?;
     call.client(kept.client.client_id.as_str());
     call.proven("its registration access token".to_owned());
@@ -93,12 +93,6 @@ async fn administrator(call: &Call, token: &Secret) -> Result<(Registrar, Arc<St
     let scopes = Scopes::try_from(scopes.map(str::to_owned).collect::<Vec<_>>());
     let scopes = scopes.or(Err(Fault::Invariant("fewer scopes are scopes")))?;
     Ok((Registrar::Administrator(scopes), known))
-}
-
-/// Whether the call comes from where the client may call from (`hid_client_authentication_constraints`).
-fn near(call: &Call, client: &Client) -> bool {
-    let own = &client.allowed_sources;
-    own.is_empty() || own.iter().any(|net| net.contains(&call.source.ip()))
 }
 
 /// Whether an administrator may do whatever a client may: who changes a client's keys can act as it. Grants

@@ -92,17 +92,20 @@ fn in_hid_a_key_for_other_signatures_names_no_certificate_where_there_is_an_auth
     assert_eq!(bank.with(&signature, "own").status, 200, "there is no other");
 }
 
+/// A tenant whose client `own` publishes its certificate there.
+fn publishing(url: &str) -> String {
+    format!(
+        "name = \"t\"\nprofile = \"openid\"\n\n[settings]\nfetch_private = true\n\n[[clients]]\nclient_id = \"own\"\n\
+         auth_methods = [\"self_signed_tls_client_auth\"]\ngrant_types = [\"client_credentials\"]\njwks_uri = \"{url}\"\n"
+    )
+}
+
 #[test]
 fn a_certificate_may_be_published_and_changed_without_a_word_to_the_server() {
     let (first, second, stranger) = (own("own"), own("own"), own("own"));
     let set = |certificate: &Issued| serde_json::json!({ "keys": [jwk(certificate)] }).to_string();
     let publisher = Publisher::start(Published::Set(set(&first), "max-age=3600"));
-    let text = format!(
-        "name = \"t\"\nprofile = \"openid\"\n\n[settings]\nfetch_private = true\n\n[[clients]]\nclient_id = \"own\"\n\
-         auth_methods = [\"self_signed_tls_client_auth\"]\ngrant_types = [\"client_credentials\"]\njwks_uri = \"{}\"\n",
-        publisher.url()
-    );
-    let bank = Bank::start_over(AskFor::Ask, |_ca| text);
+    let bank = Bank::start_over(AskFor::Ask, |_ca| publishing(&publisher.url()));
     for _ in 0..3 {
         assert_eq!(bank.with(&first, "own").status, 200);
     }
@@ -124,12 +127,7 @@ fn a_certificate_may_be_published_and_changed_without_a_word_to_the_server() {
 fn without_the_published_set_nobody_is_let_in() {
     let own = own("own");
     let publisher = Publisher::start(Published::Status(500));
-    let text = format!(
-        "name = \"t\"\nprofile = \"openid\"\n\n[settings]\nfetch_private = true\n\n[[clients]]\nclient_id = \"own\"\n\
-         auth_methods = [\"self_signed_tls_client_auth\"]\ngrant_types = [\"client_credentials\"]\njwks_uri = \"{}\"\n",
-        publisher.url()
-    );
-    let bank = Bank::start_over(AskFor::Ask, |_ca| text);
+    let bank = Bank::start_over(AskFor::Ask, |_ca| publishing(&publisher.url()));
     assert_eq!(bank.with(&own, "own").status, 401);
     let set = serde_json::json!({ "keys": [jwk(&own)] }).to_string();
     publisher.says(Published::Set(set, ""));

@@ -82,10 +82,7 @@ pub(super) fn algs(client: &Client, scene: Scene<'_>, place: &Place, problems: &
 }
 
 fn named_algs(client: &Client) -> [(&'static str, Option<SigningAlg>); 3] {
-    let userinfo = match client.userinfo_signed_response_alg {
-        Some(ResponseSigning::Signed(alg)) => Some(alg),
-        Some(ResponseSigning::Json) | None => None,
-    };
+    let userinfo = client.userinfo_signed_response_alg.and_then(ResponseSigning::alg);
     [
         ("id_token_signed_response_alg", Some(client.id_token_signed_response_alg)),
         ("userinfo_signed_response_alg", userinfo),
