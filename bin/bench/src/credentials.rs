@@ -116,7 +116,7 @@ pub(crate) fn public_jwk(key: &EcKey<Private>, kid: Option<&str>) -> Result<Valu
 fn issue(name: &str, purpose: Purpose, alt_names: &[AltName], issuer: Option<&Issued>) -> Result<Issued> {
     let now = clock::wall();
     let dates = (now.minus(Ttl::from_secs(3600)), now.plus(Ttl::from_days(2)));
-    let wanted = Wanted { subject: &[("CN", name)], alt_names, dates, purpose };
+    let wanted = Wanted { subject: &[("CN", name)], alt_names, dates, purpose, ocsp_responder: None };
     Issued::make(&wanted, issuer, &OsEntropy).map_err(|fault| Failure::new(fault.to_string()))
 }
 

@@ -18,7 +18,7 @@ use crate::{
     clock::Clock,
     config::{AskFor, CertificateHeader, Config, ConfigError},
     facts::{Bases, Facts, TenantFacts},
-    fetch::KeySets,
+    fetch::Outbound,
     gate::Gate,
     hashing::{HashBounds, Hashing},
     jobs::Removing,
@@ -83,8 +83,8 @@ pub struct App {
     pub untouched: AtomicI64,
     /// Verifiers of clients' inline key sets.
     pub verifiers: Verifiers,
-    /// Key sets that clients publish.
-    pub key_sets: KeySets,
+    /// What was fetched from others.
+    pub outbound: Outbound,
     /// Where reads happen.
     pub reads: Lane,
     /// The look-ups that happen on the workers.
@@ -156,7 +156,7 @@ impl App {
             facts: Facts::default(),
             chains: Chains::default(),
             verifiers: Verifiers::default(),
-            key_sets: KeySets::new(&config.raw.outbound),
+            outbound: Outbound::new(&config.raw.outbound),
             removing: Removing::default(),
             sealer: AesSealer,
             public_url,

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{
-    ChainProblem, Client, ClientId, ClientKeys, PeerCertificate, TenantId, Thumbprint, Timestamp, WireProfile,
-};
+use domain::{Client, ClientId, ClientKeys, PeerCertificate, TenantId, Thumbprint, Timestamp, WireProfile};
 use jose::{KeyChoice, RegisteredCertificates, Window};
 use moka::sync::Cache;
 
@@ -26,24 +24,14 @@ impl Default for Chains {
 }
 
 impl Chains {
-    /// What the tenant's truststore, as of its revision, says of a certificate at `now`.
-    ///
-    /// # Errors
-    /// [`ChainProblem`].
-    pub fn judge(
-        &self,
-        facts: &TenantFacts,
-        certificate: &PeerCertificate,
-        now: Timestamp,
-    ) -> Result<(), ChainProblem> {
-        let truststore = facts.truststore.as_ref().ok_or(ChainProblem::NoTruststore)?;
-        let key = (facts.tenant.id, facts.tenant.revision, certificate.thumbprint);
-        if self.good.get(&key).is_some_and(|window| window.contains(now)) {
-            return Ok(());
-        }
-        let window = truststore.judge(certificate, now)?;
-        self.good.insert(key, window);
-        Ok(())
+    /// Whether a certificate was judged good, under the tenant's revision, and is still at `now`.
+    pub fn is_good(&self, facts: &TenantFacts, certificate: &PeerCertificate, now: Timestamp) -> bool {
+        self.good.get(&key(facts, certificate)).is_some_and(|window| window.contains(now))
+    }
+
+    /// Remembers that a certificate was judged good, and for how long.
+    pub fn remember(&self, facts: &TenantFacts, certificate: &PeerCertificate, window: Window) {
+        self.good.insert(key(facts, certificate), window);
     }
 
     /// The certificates that a client has registered, as of the tenant's revision. `None` where its keys are fetched.
@@ -59,6 +47,10 @@ impl Chains {
         };
         Some(self.registered.get_with(key, read))
     }
+}
+
+const fn key(facts: &TenantFacts, certificate: &PeerCertificate) -> (TenantId, i64, Thumbprint) {
+    (facts.tenant.id, facts.tenant.revision, certificate.thumbprint)
 }
 
 impl std::fmt::Debug for Chains {

@@ -12,10 +12,12 @@ use domain::{
     SigningKeyRecord, Tenant, TenantId, TenantName, Timestamp, Ttl, WireProfile,
     port::{ClientLookup as _, Signer, StoredClient},
 };
-use jose::{Crls, JoseVerifier, MasterKey, OpenSslSigner, Revocation, Truststore, VerifiedJws};
+use jose::{JoseVerifier, MasterKey, OpenSslSigner, Truststore, VerifiedJws};
 use moka::sync::Cache;
 use oidc_core::discovery;
 use storage::Database;
+
+use crate::revocation::Revocation;
 
 /// How far the clocks of nodes may lie apart when a key has given way to its successor.
 const CLOCKS: Ttl = Ttl::from_secs(60);
@@ -51,6 +53,8 @@ pub struct TenantFacts {
     pub keys: Vec<TenantKey>,
     /// Whom it trusts to certify its clients.
     pub truststore: Option<Truststore>,
+    /// What is to be known of certificates besides; `None`: nothing.
+    pub revocation: Option<Revocation>,
     /// What verifies JWTs of its own, made when it is first asked.
     own: OnceLock<Option<JoseVerifier>>,
     idp: Face,
@@ -111,7 +115,8 @@ impl TenantFacts {
             Ok::<_, Fault>(TenantKey { record, signer: signer.ok() })
         };
         let keys: Vec<_> = store.keys()?.into_iter().map(open).collect::<Result<_, _>>()?;
-        let (eras, truststore) = (eras(&keys), truststore(&tenant));
+        let eras = eras(&keys);
+        let (truststore, revocation) = truststore(&tenant);
         let face = |layout| {
             let mtls = bases.sees_certificates.then(|| discovery::Mtls {
                 truststore: truststore.is_some(),
@@ -127,6 +132,7 @@ impl TenantFacts {
             policies,
             keys,
             truststore,
+            revocation,
             own: OnceLock::new(),
             idp,
             realms,
@@ -199,19 +205,18 @@ fn key_set<'a, I: Iterator<Item = &'a TenantKey>>(keys: I) -> String {
     format!("{{\"keys\":[{}]}}", keys.join(","))
 }
 
-/// The tenant's truststore. One that does not read was not written by us: it trusts nobody, and the log says so.
-fn truststore(tenant: &Tenant) -> Option<Truststore> {
-    let read = Truststore::from_pem(tenant.settings.mtls_truststore.as_deref()?);
-    let read = read.map_err(|error| tracing::error!(tenant = %tenant.name, "the truststore {error}")).ok()?;
-    let Some(crl) = tenant.settings.mtls_crl.as_deref() else { return Some(read) };
-    let crls = Crls::from_pem(crl);
-    let crls = crls.map_err(|error| tracing::error!(tenant = %tenant.name, "the revocation list {error}"));
-    Some(
-        read.with_revocation(Some(Revocation {
-            crls: crls.ok()?,
-            open: tenant.settings.mtls_revocation_open,
-        })),
-    )
+/// The tenant's truststore, and what is to be known of revoked certificates. What does not read was not written by us:
+/// then nobody is trusted, and the log says so.
+fn truststore(tenant: &Tenant) -> (Option<Truststore>, Option<Revocation>) {
+    let told =
+        |error: &dyn std::fmt::Display, what| tracing::error!(tenant = %tenant.name, "the {what} {error}");
+    let Some(pem) = tenant.settings.mtls_truststore.as_deref() else { return (None, None) };
+    let trusted = Truststore::from_pem(pem).map_err(|error| told(&error, "truststore"));
+    let revocation = Revocation::of(&tenant.settings).map_err(|error| told(&error, "revocation list"));
+    match (trusted, revocation) {
+        (Ok(trusted), Ok(revocation)) => (Some(trusted), revocation),
+        (Err(()), _) | (_, Err(())) => (None, None),
+    }
 }
 
 impl TenantKey {

@@ -28,6 +28,7 @@ pub mod proxy;
 pub mod reading;
 pub mod registration;
 pub mod respond;
+pub mod revocation;
 pub mod routes;
 pub mod server;
 pub mod setup;

@@ -71,7 +71,7 @@ pub use scope::Scopes;
 pub use secret::Secret;
 pub use session::Session;
 pub use source::{SourceAddr, SourceFailures};
-pub use tenant::{Tenant, TenantSettings};
+pub use tenant::{OcspResponder, Tenant, TenantSettings};
 pub use time::{Timestamp, Ttl};
 pub use token_text::{Minted, PresentedToken, TokenKind};
 pub use user::{User, UserStatus};

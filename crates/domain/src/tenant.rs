@@ -40,7 +40,16 @@ pub struct TenantSettings {
     /// Lists of certificates that were revoked (RFC 5280 §5), in PEM; `None`: revocation is not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtls_crl: Option<String>,
-    /// Whether a certificate passes of which no list says anything that holds now (fail open). Else it does not.
+    /// Where more lists are fetched from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mtls_crl_uris: Vec<String>,
+    /// Who is asked about each certificate (RFC 6960); `None`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtls_ocsp: Option<OcspResponder>,
+    /// Whether lists may be fetched from, and responders asked at, private and loopback addresses.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mtls_fetch_private: bool,
+    /// Whether a certificate passes of which nobody says anything that holds now (fail open). Else it does not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mtls_revocation_open: bool,
     /// Whether DPoP proofs need a nonce (RFC 9449 §8).
@@ -64,6 +73,33 @@ pub struct TenantSettings {
     pub open_registrations_per_source: u32,
 }
 
+/// Who is asked whether a certificate was revoked (RFC 6960).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum OcspResponder {
+    /// The responder that each certificate names itself (RFC 5280 §4.2.2.1). As text: `certificate`.
+    OfCertificate,
+    /// The one at this URI, whatever certificates say.
+    At(String),
+}
+
+const OF_CERTIFICATE: &str = "certificate";
+
+impl From<String> for OcspResponder {
+    fn from(text: String) -> Self {
+        if text == OF_CERTIFICATE { Self::OfCertificate } else { Self::At(text) }
+    }
+}
+
+impl From<OcspResponder> for String {
+    fn from(responder: OcspResponder) -> Self {
+        match responder {
+            OcspResponder::OfCertificate => OF_CERTIFICATE.to_owned(),
+            OcspResponder::At(uri) => uri,
+        }
+    }
+}
+
 /// The channels of CONTRACT 7.4.
 pub const DEFAULT_CHANNELS: [&str; 7] =
     ["CH_EXTRAPP", "CH_DIRECT", "CH_SSP", "CH_IIS", "CH_PASA", "CH_TDS", "CH_TDSPROV"];
@@ -85,6 +121,9 @@ impl TenantSettings {
             key_verify: Ttl::from_days(2),
             mtls_truststore: None,
             mtls_crl: None,
+            mtls_crl_uris: Vec::new(),
+            mtls_ocsp: None,
+            mtls_fetch_private: false,
             mtls_revocation_open: false,
             dpop_nonce_required: false,
             resources: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{AltName, Fault, Secret, SigningAlg, Thumbprint, Timestamp, port::Entropy};
 use openssl::{
-    asn1::Asn1Time,
+    asn1::{Asn1Object, Asn1OctetString, Asn1Time},
     bn::BigNum,
     ec::{EcGroup, EcKey},
     error::ErrorStack,
@@ -11,7 +11,7 @@ use openssl::{
     nid::Nid,
     pkey::{PKey, Private},
     x509::{
-        CrlNumber, X509, X509Builder, X509CrlBuilder, X509Name, X509RevokedBuilder,
+        CrlNumber, X509, X509Builder, X509CrlBuilder, X509Extension, X509Name, X509RevokedBuilder,
         extension::{
             AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
             SubjectKeyIdentifier,
@@ -19,6 +19,8 @@ use openssl::{
     },
 };
 use serde_json::{Value, json};
+
+use crate::der;
 
 /// What a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub enum Purpose {
     Server,
     /// TLS clients.
     Client,
+    /// Saying which of its issuer's certificates were revoked (RFC 6960 §4.2.2.2).
+    Responder,
 }
 
 /// A certificate to be made.
@@ -42,6 +46,8 @@ pub struct Wanted<'a> {
     pub dates: (Timestamp, Timestamp),
     /// What it is for.
     pub purpose: Purpose,
+    /// Who is to be asked whether it was revoked (`authorityInfoAccess`, RFC 5280 §4.2.2.1); at most 80 bytes.
+    pub ocsp_responder: Option<&'a str>,
 }
 
 /// A certificate and its private key.
@@ -183,7 +189,7 @@ fn extensions(
             }
             usage.key_cert_sign().crl_sign();
         }
-        Purpose::Server | Purpose::Client => drop(usage.digital_signature()),
+        Purpose::Server | Purpose::Client | Purpose::Responder => drop(usage.digital_signature()),
     }
     builder.append_extension(basic.build()?)?;
     builder.append_extension(usage.build()?)?;
@@ -191,6 +197,14 @@ fn extensions(
         Purpose::Authority(_) => {}
         Purpose::Server => builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?,
         Purpose::Client => builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?,
+        Purpose::Responder => {
+            builder.append_extension(ExtendedKeyUsage::new().other("OCSPSigning").build()?)?;
+        }
+    }
+    if let Some(uri) = wanted.ocsp_responder {
+        let (oid, value) = (Asn1Object::from_str("1.3.6.1.5.5.7.1.1")?, access_to_responder(uri));
+        let value = Asn1OctetString::new_from_bytes(&value)?;
+        builder.append_extension(X509Extension::new_from_der(&oid, false, &value)?)?;
     }
     let parent = issuer.map(|issuer| &*issuer.certificate);
     let subject_key = SubjectKeyIdentifier::new().build(&builder.x509v3_context(parent, None))?;
@@ -214,6 +228,17 @@ fn extensions(
         builder.append_extension(names)?;
     }
     Ok(())
+}
+
+/// A sequence of one sequence of `id-ad-ocsp` and the URI.
+fn access_to_responder(uri: &str) -> Vec<u8> {
+    const ID_AD_OCSP: [u8; 10] = [0x06, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1];
+    const URI: u8 = 0x86;
+    let one = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).unwrap_or(u8::MAX);
+        [&[tag, length], content].concat()
+    };
+    one(der::SEQUENCE, &one(der::SEQUENCE, &[&ID_AD_OCSP[..], &one(URI, uri.as_bytes())].concat()))
 }
 
 /// A certificate in PEM as a JWK for authentication: key, `kid`, `x5c` and `x5t#S256` (RFC 7517 §4), and no `use`

@@ -1,18 +1,22 @@
 //! Lists of revoked certificates (RFC 5280 §5), and what they say of a chain.
 
+use std::sync::{Mutex, PoisonError};
+
 use domain::{Timestamp, Ttl};
 use openssl::{
     error::ErrorStack,
+    pkey::{PKeyRef, Public},
     x509::{CrlStatus, X509Crl, X509KeyUsage, X509Ref},
 };
 
-use crate::der;
-use crate::peer::instant;
+use sha2::{Digest, Sha256};
+
+use crate::{der, path::Standing, peer::instant};
 
 /// Most lists of one tenant.
 const MOST: usize = 64;
-/// Longest PEM of all of them, bytes.
-const LONGEST: usize = 512 * 1024;
+/// Longest PEM of all of them that a tenant file may hold, bytes.
+const LONGEST_PEM: usize = 512 * 1024;
 /// How far clocks may lie apart (DECISIONS 3.7).
 const SKEW: Ttl = Ttl::from_secs(60);
 
@@ -22,11 +26,11 @@ const END: &str = "-----END X509 CRL-----";
 /// Why a text is no set of revocation lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CrlsRejected {
-    /// It is longer than 512 KiB, or has more than 64 lists.
-    #[error("is too large: at most 64 revocation lists and 512 KiB")]
+    /// It is longer than it may be, or has more than 64 lists.
+    #[error("is too large: at most 64 revocation lists, and 512 KiB (fetched: 4 MiB)")]
     TooLarge,
-    /// It is no PEM, or something in it is no revocation list.
-    #[error("does not read as revocation lists (X509 CRL) in PEM")]
+    /// Something in it is no revocation list.
+    #[error("does not read as revocation lists (X509 CRL)")]
     Unreadable,
     /// There is nothing in it.
     #[error("holds no revocation list")]
@@ -40,22 +44,28 @@ pub enum CrlsRejected {
     Critical,
 }
 
-/// What is known of one certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Its issuer's list does not name it, and is good until then.
-    Good(Timestamp),
-    /// Its issuer has revoked it.
-    Revoked,
-    /// There is no list of its issuer's that holds now.
-    Unknown,
-}
-
 struct List {
     crl: X509Crl,
     issuer: Vec<u8>,
     from: Timestamp,
     until: Timestamp,
+    /// Whether the key of that digest has signed it: of its issuer's name there are one or two. Checking takes milliseconds
+    /// where a list is long.
+    signed: Mutex<Vec<([u8; 32], bool)>>,
+}
+
+impl List {
+    fn is_signed_by(&self, key: &PKeyRef<Public>) -> Result<bool, ErrorStack> {
+        let digest: [u8; 32] = Sha256::digest(key.public_key_to_der()?).into();
+        // Whoever panicked held nothing half done.
+        let known = || self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, signed)) = known().iter().find(|(known, _)| *known == digest) {
+            return Ok(*signed);
+        }
+        let signed = self.crl.verify(key)?;
+        known().push((digest, signed));
+        Ok(signed)
+    }
 }
 
 /// Revocation lists that a tenant was given.
@@ -64,14 +74,33 @@ pub struct Crls {
 }
 
 impl Crls {
-    /// Reads lists in PEM. Their signatures are checked where they are used, with their issuers' keys.
+    /// Longest that lists may be where they are fetched, bytes.
+    pub const LONGEST: usize = 4 * 1024 * 1024;
+
+    /// Reads what an authority publishes: one list in DER (RFC 5280 §4.2.1.13), or lists in PEM.
+    ///
+    /// # Errors
+    /// [`CrlsRejected`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CrlsRejected> {
+        if bytes.len() > Self::LONGEST {
+            return Err(CrlsRejected::TooLarge);
+        }
+        if bytes.first() == Some(&der::SEQUENCE) {
+            let crl = X509Crl::from_der(bytes).or(Err(CrlsRejected::Unreadable))?;
+            return Ok(Self { lists: vec![judged(crl)?] });
+        }
+        Self::in_pem(std::str::from_utf8(bytes).or(Err(CrlsRejected::Unreadable))?)
+    }
+
+    /// Reads lists in PEM, at most 512 KiB. Their signatures are checked where they are used, with their issuers' keys.
     ///
     /// # Errors
     /// [`CrlsRejected`].
     pub fn from_pem(pem: &str) -> Result<Self, CrlsRejected> {
-        if pem.len() > LONGEST {
-            return Err(CrlsRejected::TooLarge);
-        }
+        if pem.len() > LONGEST_PEM { Err(CrlsRejected::TooLarge) } else { Self::in_pem(pem) }
+    }
+
+    fn in_pem(pem: &str) -> Result<Self, CrlsRejected> {
         let mut lists = Vec::new();
         let mut rest = pem;
         while let Some(at) = rest.find("-----BEGIN ") {
@@ -98,26 +127,24 @@ impl Crls {
             return Ok(Standing::Unknown);
         }
         let (name, key) = (certificate.issuer_name().to_der()?, issuer.public_key()?);
-        let mut found = Standing::Unknown;
-        for list in self.lists.iter().filter(|list| list.issuer == name) {
-            let holds = list.from <= now.plus(SKEW) && now < list.until;
-            if !holds || !list.crl.verify(&key)? {
-                continue;
+        let by_name = self.lists.iter().filter(|list| list.issuer == name);
+        let mut said = Vec::new();
+        for list in by_name.filter(|list| list.from <= now.plus(SKEW) && now < list.until) {
+            if list.is_signed_by(&key)? {
+                let found = list.crl.get_by_serial(certificate.serial_number());
+                let good = matches!(found, CrlStatus::NotRevoked);
+                said.push(if good { Standing::Good(list.until) } else { Standing::Revoked });
             }
-            if !matches!(list.crl.get_by_serial(certificate.serial_number()), CrlStatus::NotRevoked) {
-                return Ok(Standing::Revoked);
-            }
-            found = match found {
-                Standing::Good(until) => Standing::Good(until.min(list.until)),
-                Standing::Unknown | Standing::Revoked => Standing::Good(list.until),
-            };
         }
-        Ok(found)
+        Ok(Standing::of_lists(said.into_iter()))
     }
 }
 
 fn read(pem: &str) -> Result<List, CrlsRejected> {
-    let crl = X509Crl::from_pem(pem.as_bytes()).or(Err(CrlsRejected::Unreadable))?;
+    judged(X509Crl::from_pem(pem.as_bytes()).or(Err(CrlsRejected::Unreadable))?)
+}
+
+fn judged(crl: X509Crl) -> Result<List, CrlsRejected> {
     let der = crl.to_der().or(Err(CrlsRejected::Unreadable))?;
     if has_critical_extension(&der).ok_or(CrlsRejected::Unreadable)? {
         return Err(CrlsRejected::Critical);
@@ -128,7 +155,7 @@ fn read(pem: &str) -> Result<List, CrlsRejected> {
     };
     let (issuer, from, until) = dates().or(Err(CrlsRejected::Unreadable))?;
     let until = until.ok_or(CrlsRejected::NoNextUpdate)?;
-    Ok(List { crl, issuer, from, until })
+    Ok(List { crl, issuer, from, until, signed: Mutex::default() })
 }
 
 /// Whether an extension of the list must be understood (RFC 5280 §5.2): none is. `None`: it is no list.

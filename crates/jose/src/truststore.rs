@@ -1,18 +1,18 @@
 //! Whether a client's certificate leads to an authority that a tenant trusts (RFC 5280 §6).
 
-use domain::{ChainProblem, PeerCertificate, Timestamp, Ttl};
+use domain::{ChainProblem, PeerCertificate, Timestamp};
 use openssl::{
     error::ErrorStack,
     stack::Stack,
     x509::{
-        X509, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult,
+        X509, X509PurposeId, X509StoreContext, X509VerifyResult,
         store::{X509Store, X509StoreBuilder},
         verify::{X509VerifyFlags, X509VerifyParam},
     },
 };
 
+use crate::path::{Path, Window};
 use crate::peer::instant;
-use crate::revocation::{Crls, Standing};
 
 /// Most authorities of one tenant.
 const MOST: usize = 64;
@@ -21,7 +21,7 @@ const LONGEST: usize = 256 * 1024;
 /// Most authorities between a client's certificate and a trusted one.
 const DEPTH: i32 = 6;
 /// 112 bits: RSA from 2048, no SHA-1 (`SSL_CTX_set_security_level`).
-const SECURITY_LEVEL: i32 = 2;
+pub(crate) const SECURITY_LEVEL: i32 = 2;
 
 /// Why a text is no truststore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,35 +40,6 @@ pub enum TruststoreRejected {
 /// The authorities that a tenant trusts for its clients' certificates.
 pub struct Truststore {
     anchors: Vec<X509>,
-    revocation: Option<Revocation>,
-}
-
-/// What a tenant knows of revoked certificates.
-#[derive(Debug)]
-pub struct Revocation {
-    /// The lists.
-    pub crls: Crls,
-    /// Whether a certificate passes of which no list says anything that holds now (fail open).
-    pub open: bool,
-}
-
-/// For how long a certificate passes of which nothing is known.
-const UNKNOWN_FOR: Ttl = Ttl::from_secs(60);
-
-/// From when until when a chain, as it was found, is valid: its certificates' dates taken together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// The latest `notBefore`.
-    pub from: Timestamp,
-    /// The earliest `notAfter`: the last second.
-    pub until: Timestamp,
-}
-
-impl Window {
-    /// Whether `now` lies in it, both ends included.
-    pub const fn contains(&self, now: Timestamp) -> bool {
-        self.from.has_passed(now) && now.as_numeric_date() <= self.until.as_numeric_date()
-    }
 }
 
 impl Truststore {
@@ -87,22 +58,16 @@ impl Truststore {
             0 if begun == 0 => Err(TruststoreRejected::Empty),
             read if read != begun => Err(TruststoreRejected::Unreadable),
             read if read > MOST => Err(TruststoreRejected::TooLarge),
-            _ => Ok(Self { anchors, revocation: None }),
+            _ => Ok(Self { anchors }),
         }
     }
 
-    /// With what is known of revoked certificates: without, none is looked for.
-    #[must_use]
-    pub fn with_revocation(self, revocation: Option<Revocation>) -> Self {
-        Self { revocation, ..self }
-    }
-
-    /// Judges the chain of a TLS client's certificate at `now`: the path first, and then whether any certificate below the
-    /// authority that is trusted was revoked (CONTRACT 2.1). What comes back is how long the same judgement would stand.
+    /// Finds the chain of a TLS client's certificate at `now`. Whether anything in it was revoked is looked at after that
+    /// (CONTRACT 2.1): [`Path::not_revoked`].
     ///
     /// # Errors
     /// [`ChainProblem`]; also [`ChainProblem::Untrusted`] where the library fails.
-    pub fn judge(&self, certificate: &PeerCertificate, now: Timestamp) -> Result<Window, ChainProblem> {
+    pub fn path(&self, certificate: &PeerCertificate, now: Timestamp) -> Result<Path, ChainProblem> {
         self.chain(certificate, now).unwrap_or(Err(ChainProblem::Untrusted))
     }
 
@@ -110,7 +75,7 @@ impl Truststore {
         &self,
         certificate: &PeerCertificate,
         now: Timestamp,
-    ) -> Result<Result<Window, ChainProblem>, ErrorStack> {
+    ) -> Result<Result<Path, ChainProblem>, ErrorStack> {
         let leaf = X509::from_der(&certificate.der)?;
         let mut sent = Stack::new()?;
         for other in certificate.chain.iter().filter_map(|der| X509::from_der(der).ok()) {
@@ -122,30 +87,13 @@ impl Truststore {
                 return Ok(Err(reason(context.error())));
             }
             let mut window = Window { from: certificate.not_before, until: certificate.not_after };
-            for link in context.chain().into_iter().flatten() {
+            let links: Vec<X509> = context.chain().into_iter().flatten().map(ToOwned::to_owned).collect();
+            for link in &links {
                 window.from = window.from.max(instant(link.not_before())?);
                 window.until = window.until.min(instant(link.not_after())?);
             }
-            let links: Vec<&X509Ref> = context.chain().into_iter().flatten().collect();
-            Ok(self.not_revoked(&links, now).map(|until| Window { until: window.until.min(until), ..window }))
+            Ok(Ok(Path::new(links, window)))
         })
-    }
-
-    /// Until when none of the chain's certificates counts as revoked, as far as is known: its own first, and last the one
-    /// that is trusted by itself.
-    fn not_revoked(&self, links: &[&X509Ref], now: Timestamp) -> Result<Timestamp, ChainProblem> {
-        let mut until = now.plus(Ttl::from_days(365));
-        let Some(revocation) = &self.revocation else { return Ok(until) };
-        for (certificate, issuer) in links.iter().zip(links.iter().skip(1)) {
-            until = until.min(match revocation.crls.standing(certificate, issuer, now) {
-                // The last second in which it holds.
-                Standing::Good(end) => end.minus(Ttl::from_secs(1)),
-                Standing::Revoked => return Err(ChainProblem::Revoked),
-                Standing::Unknown if revocation.open => now.plus(UNKNOWN_FOR),
-                Standing::Unknown => return Err(ChainProblem::RevocationUnknown),
-            });
-        }
-        Ok(until)
     }
 
     fn store(&self, now: Timestamp) -> Result<X509Store, ErrorStack> {

@@ -9,7 +9,7 @@ use reqwest::{
     redirect::Policy,
 };
 
-use super::{names, target, turns::Turns};
+use super::{document::Document, names, target, turns::Turns};
 use crate::config::OutboundSection;
 
 /// Why nothing was fetched: for the log.
@@ -23,8 +23,6 @@ pub(super) enum FetchError {
     TooLong(usize),
     #[error("the answer has status {0}")]
     Status(u16),
-    #[error("the answer is no text")]
-    NoText,
     #[error("{}", told(.0))]
     Http(#[from] reqwest::Error),
 }
@@ -40,14 +38,35 @@ pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
     std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
 }
 
+/// What is to be fetched.
+pub(super) struct Question<'a> {
+    uri: &'a str,
+    /// Also from private addresses.
+    private: bool,
+    /// Whether it may come without TLS.
+    signed: bool,
+    accept: &'static str,
+    /// Bytes.
+    longest: usize,
+    asked: Option<(&'static str, Vec<u8>)>,
+}
+
+impl<'a> Question<'a> {
+    /// For a document of a kind, with what is asked, if that is anything.
+    pub(super) fn new<D: Document>((uri, private): (&'a str, bool), asked: Vec<u8>) -> Self {
+        let asked = (!asked.is_empty()).then_some((D::QUESTION, asked));
+        Self { uri, private, signed: D::SIGNED, accept: D::ACCEPT, longest: D::LONGEST, asked }
+    }
+}
+
 /// What was fetched.
 pub(super) struct Fetched {
-    pub(super) text: String,
+    pub(super) bytes: Vec<u8>,
     /// `Cache-Control`.
     pub(super) cache_control: String,
 }
 
-/// Fetches texts.
+/// Fetches.
 #[derive(Debug)]
 pub(super) struct Fetcher {
     public: Client,
@@ -93,25 +112,30 @@ impl Fetcher {
         Ok(Self { public: client(false)?, private: client(true)?, turns, patience })
     }
 
-    /// Fetches at most `longest` bytes of text for a tenant, in all within the configured time, its turn included.
-    pub(super) async fn text(
+    /// Fetches for a tenant, in all within the configured time, its turn included.
+    pub(super) async fn bytes(
         &self,
         tenant: TenantId,
-        (uri, private): (&str, bool),
-        longest: usize,
+        question: Question<'_>,
     ) -> Result<Fetched, FetchError> {
         let work = async {
             let _turn = self.turns.of(tenant).await;
-            self.get(uri, private, longest).await
+            self.get(question).await
         };
         tokio::time::timeout(self.patience, work).await.unwrap_or(Err(FetchError::TimedOut))
     }
 
-    async fn get(&self, uri: &str, private: bool, longest: usize) -> Result<Fetched, FetchError> {
+    async fn get(&self, question: Question<'_>) -> Result<Fetched, FetchError> {
+        let Question { uri, private, signed, accept, longest, asked } = question;
         // Again, although it was checked when it was registered: settings change.
-        let url = target::check(uri, private).map_err(FetchError::Target)?;
+        let judge = if signed { target::check_signed } else { target::check };
+        let url = judge(uri, private).map_err(FetchError::Target)?;
         let client = if private { &self.private } else { &self.public };
-        let mut response = client.get(url).header("accept", "application/json").send().await?;
+        let request = match asked {
+            None => client.get(url),
+            Some((media, body)) => client.post(url).header("content-type", media).body(body),
+        };
+        let mut response = request.header("accept", accept).send().await?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));
         }
@@ -124,8 +148,7 @@ impl Fetcher {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let text = String::from_utf8(bytes).or(Err(FetchError::NoText))?;
-        Ok(Fetched { text, cache_control })
+        Ok(Fetched { bytes, cache_control })
     }
 }
 

@@ -1,15 +1,43 @@
 //! What the server fetches from others: only what a tenant's file or a registration names, and only from where it may.
-//!
-//! Fetches have a thread of their own: no request worker waits for a name server, a handshake or a slow body, and a
-//! caller that goes away ends no fetch that others wait for.
 
+mod answers;
 mod client;
+pub mod document;
+mod engine;
 mod held;
 mod keys;
+mod lists;
 mod names;
+mod shelf;
 pub mod target;
 mod turns;
 
+use std::sync::Arc;
+
+pub use answers::Answer;
 pub use client::causes;
-pub use held::HeldKeys;
-pub use keys::{KeySets, KeysWanted};
+pub use held::Held;
+pub use keys::KeySet;
+pub use lists::Lists;
+pub use shelf::{Shelf, Wanted};
+
+use crate::config::OutboundSection;
+
+/// What was fetched, by kind.
+#[derive(Debug)]
+pub struct Outbound {
+    /// Key sets that clients publish.
+    pub keys: Shelf<KeySet>,
+    /// Lists of revoked certificates.
+    pub lists: Shelf<Lists>,
+    /// What responders say of certificates.
+    pub answers: Shelf<Answer>,
+}
+
+impl Outbound {
+    /// Nothing yet; no thread is started before something is wanted.
+    pub fn new(section: &OutboundSection) -> Self {
+        let engine = Arc::new(engine::Engine::new(section));
+        Self { keys: Shelf::new(&engine), lists: Shelf::new(&engine), answers: Shelf::new(&engine) }
+    }
+}

@@ -14,21 +14,7 @@ const LONGEST: usize = 2048;
 /// # Errors
 /// What is wrong, and what would be right.
 pub fn check(uri: &str, private: bool) -> Result<Url, &'static str> {
-    if uri.len() > LONGEST {
-        return Err("must have at most 2048 bytes");
-    }
-    let Ok(url) = Url::parse(uri) else {
-        return Err("must be an absolute URI such as https://client.example/jwks");
-    };
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err("must have neither credentials nor a fragment");
-    }
-    let literal = match url.host() {
-        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-        Some(Host::Domain(_)) => None,
-        None => return Err("must have a host"),
-    };
+    let (url, literal) = parts(uri)?;
     let to_loopback = literal.is_some_and(|address| address.to_canonical().is_loopback());
     match url.scheme() {
         "https" => {}
@@ -44,6 +30,44 @@ pub fn check(uri: &str, private: bool) -> Result<Url, &'static str> {
         );
     }
     Ok(url)
+}
+
+/// The same for what is signed by itself and no secret, such as a revocation list: it comes by http as well. Authorities
+/// publish it so, lest a certificate be needed to judge certificates (RFC 5280 §8).
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub fn check_signed(uri: &str, private: bool) -> Result<Url, &'static str> {
+    let (url, literal) = parts(uri)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("must be http or https");
+    }
+    if literal.is_some_and(|literal| !address(literal, private)) {
+        return Err(
+            "must not name a private, loopback or reserved address (mtls_fetch_private allows private ones)",
+        );
+    }
+    Ok(url)
+}
+
+/// The URI, and the address that it names where it names one.
+fn parts(uri: &str) -> Result<(Url, Option<IpAddr>), &'static str> {
+    if uri.len() > LONGEST {
+        return Err("must have at most 2048 bytes");
+    }
+    let Ok(url) = Url::parse(uri) else {
+        return Err("must be an absolute URI such as https://client.example/jwks");
+    };
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("must have neither credentials nor a fragment");
+    }
+    let literal = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        Some(Host::Domain(_)) => None,
+        None => return Err("must have a host"),
+    };
+    Ok((url, literal))
 }
 
 /// Whether an address may be connected to: a public one, or with `private` also one of the own networks. What is
@@ -207,5 +231,24 @@ mod tests {
         assert!(check("https://10.0.0.1/jwks", true).is_ok());
         assert!(check("http://10.0.0.1/jwks", true).is_err());
         assert!(check("http://localhost/jwks", true).is_err());
+    }
+
+    #[test]
+    fn what_is_signed_may_come_by_http_from_the_same_places() {
+        for uri in ["http://ca.example/list.crl", "https://ca.example/list.crl"] {
+            assert!(check_signed(uri, false).is_ok(), "{uri}");
+        }
+        for uri in ["http://10.0.0.1/list.crl", "http://127.0.0.1/list.crl"] {
+            assert!(check_signed(uri, false).is_err(), "{uri}");
+            assert!(check_signed(uri, true).is_ok(), "{uri}");
+        }
+        for uri in [
+            "ldap://ca.example/list",
+            "file:///list.crl",
+            "http://user@ca.example/list.crl",
+            "http://169.254.169.254/list.crl",
+        ] {
+            assert!(check_signed(uri, true).is_err(), "{uri}");
+        }
     }
 }

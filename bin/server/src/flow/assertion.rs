@@ -7,7 +7,7 @@ use domain::{ClientKeys, Fault, Issuer, port::StoredClient};
 use jose::{JoseVerifier, JwsRejected, KeyChoice, verify_hs256};
 
 use super::{client, published};
-use crate::{extract::Call, fetch::HeldKeys, tenant_file::sealed_secret};
+use crate::{extract::Call, fetch::KeySet, tenant_file::sealed_secret};
 
 /// Judges an assertion. Memory is compared with storage before a refusal, as with secrets.
 ///
@@ -102,7 +102,7 @@ async fn inline(call: &Call, assertion: &Assertion, text: &str) -> Result<Arc<Jo
 
 /// Keys from the client's `jwks_uri`. It may have rotated when no key is the one that the header means.
 async fn by_published(call: &Call, assertion: &Assertion, uri: &str, choice: KeyChoice) -> SignatureFinding {
-    let judge = |held: &HeldKeys| finding(&held.verifier, assertion, choice);
+    let judge = |held: &KeySet| finding(&held.verifier, assertion, choice);
     let may_have_rotated = |finding| match finding {
         SignatureFinding::Good | SignatureFinding::KeysUnavailable => false,
         SignatureFinding::UnknownKey => true,

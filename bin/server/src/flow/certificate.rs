@@ -5,17 +5,17 @@ use client_auth::Presented;
 use domain::{AuthMethod, ChainProblem, Client, ClientKeys, PeerCertificate, port::StoredClient};
 use jose::KeyChoice;
 
-use super::published;
-use crate::{extract::Call, fetch::HeldKeys};
+use super::{published, revocation};
+use crate::{extract::Call, fetch::KeySet};
 
 /// What the tenant's truststore says of the certificate, where that matters.
-pub(super) fn chain(
+pub(super) async fn chain(
     call: &Call,
     presented: &Presented,
     stored: Option<&StoredClient>,
 ) -> Option<Result<(), ChainProblem>> {
     let certificate = call.certificate.as_ref().filter(|_| client_auth::needs_chain(presented, stored))?;
-    Some(call.app.chains.judge(&call.facts, certificate, call.now))
+    Some(revocation::judge(call, certificate).await)
 }
 
 /// Whether the client has registered the certificate, where that matters.
@@ -47,6 +47,6 @@ async fn is_published(
         return None;
     }
     let choice = KeyChoice::preferring_unmarked(call.profile(client).lenient_assertions);
-    let contains = |held: &HeldKeys| held.certificates(choice).contain(certificate);
+    let contains = |held: &KeySet| held.certificates(choice).contain(certificate);
     published::judged(call, (&client.client_id, uri), contains, |contained| !contained).await
 }

@@ -150,7 +150,7 @@ async fn begin(
     failures: Option<SourceFailures>,
 ) -> Result<AuthStep, Fault> {
     let facts = Facts {
-        chain: certificate::chain(call, presented, stored),
+        chain: certificate::chain(call, presented, stored).await,
         registered: certificate::registered(call, presented, stored).await,
         ..facts(call, stored, failures)
     };

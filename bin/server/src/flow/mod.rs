@@ -13,6 +13,7 @@ pub mod password;
 mod published;
 pub mod refresh;
 pub mod registration;
+mod revocation;
 pub mod sender;
 
 /// How often a decision is made again after a conflict before the caller hears 503. Parallel guesses at one

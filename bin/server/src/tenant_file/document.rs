@@ -62,6 +62,12 @@ pub(super) struct SettingsDoc {
     #[serde(skip_serializing)]
     pub(super) mtls_crl_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls_crl_uris: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls_ocsp: Option<domain::OcspResponder>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls_fetch_private: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mtls_revocation: Option<RevocationDoc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) dpop_nonce_required: Option<bool>,
@@ -314,7 +320,7 @@ pub(super) enum DateDoc {
     Native(toml::value::Datetime),
 }
 
-/// What becomes of a certificate of which no revocation list says anything that holds now.
+/// What becomes of a certificate of which nobody says anything that holds now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RevocationDoc {

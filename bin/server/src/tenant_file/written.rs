@@ -32,10 +32,14 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         mtls_truststore_file: None,
         mtls_crl: settings.mtls_crl.clone(),
         mtls_crl_file: None,
-        mtls_revocation: settings
-            .mtls_crl
-            .as_ref()
-            .map(|_| if settings.mtls_revocation_open { RevocationDoc::Open } else { RevocationDoc::Closed }),
+        mtls_crl_uris: Some(settings.mtls_crl_uris.clone()).filter(|uris| !uris.is_empty()),
+        mtls_ocsp: settings.mtls_ocsp.clone(),
+        mtls_fetch_private: settings.mtls_fetch_private.then_some(true),
+        mtls_revocation: looks_for_revoked(settings).then_some(if settings.mtls_revocation_open {
+            RevocationDoc::Open
+        } else {
+            RevocationDoc::Closed
+        }),
         dpop_nonce_required: Some(settings.dpop_nonce_required),
         resources: Some(settings.resources.clone()),
         fetch_private: Some(settings.fetch_private),
@@ -43,6 +47,10 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         open_registrations_per_day: Some(settings.open_registrations_per_day),
         open_registrations_per_source: Some(settings.open_registrations_per_source),
     }
+}
+
+fn looks_for_revoked(settings: &TenantSettings) -> bool {
+    settings.mtls_crl.is_some() || !settings.mtls_crl_uris.is_empty() || settings.mtls_ocsp.is_some()
 }
 
 /// A policy, with every key: the names are the same.

@@ -8,13 +8,14 @@ mod files;
 mod keys;
 mod registration;
 mod requests;
+mod revocation;
 mod values;
 
 /// A target by its name: that of its file in `fuzz_targets` and of its folder in `fixtures/fuzz`.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 29] = [
+pub const ALL: [Target; 31] = [
     ("accept", requests::accept),
     ("assertion", clients::assertion),
     ("basic", clients::basic),
@@ -32,12 +33,14 @@ pub const ALL: [Target; 29] = [
     ("machine_secret", values::machine_secret),
     ("master_key", keys::master_key),
     ("names", values::names),
+    ("ocsp_answer", revocation::ocsp_answer),
     ("parameters", requests::parameters),
     ("password_hash", keys::password_hash),
     ("password_rules", clients::password_rules),
     ("redirect_uri", files::redirect_uri),
     ("registration", registration::registration),
     ("request_id", requests::request_id),
+    ("revocation_list", revocation::revocation_list),
     ("scopes", values::scopes),
     ("sealed", keys::sealed),
     ("tenant_file", files::tenant_file),

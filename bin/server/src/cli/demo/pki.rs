@@ -105,7 +105,13 @@ impl Pki {
             AltName::Ip(std::net::Ipv6Addr::LOCALHOST.into()),
         ];
         let subject = [("CN", "localhost")];
-        let wanted = Wanted { subject: &subject, alt_names: &names, dates: decade, purpose: Purpose::Server };
+        let wanted = Wanted {
+            subject: &subject,
+            alt_names: &names,
+            dates: decade,
+            purpose: Purpose::Server,
+            ocsp_responder: None,
+        };
         self.write("server", &Issued::make(&wanted, Some(&ca), &OsEntropy)?)?;
         self.write("client1", &issued(&CLIENT1, Purpose::Client, year, Some(&ca))?)?;
         self.write("oidc-client", &issued(&OIDC_CLIENT, Purpose::Client, year, Some(&ca))?)?;
@@ -131,7 +137,11 @@ fn issued(
     dates: (Timestamp, Timestamp),
     issuer: Option<&Issued>,
 ) -> Result<Issued, CliError> {
-    Ok(Issued::make(&Wanted { subject, alt_names: &[], dates, purpose }, issuer, &OsEntropy)?)
+    Ok(Issued::make(
+        &Wanted { subject, alt_names: &[], dates, purpose, ocsp_responder: None },
+        issuer,
+        &OsEntropy,
+    )?)
 }
 
 fn named(path: &Path, error: &std::io::Error) -> CliError {

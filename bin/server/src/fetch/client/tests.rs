@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::*;
+use crate::fetch::KeySet;
 
 /// A metadata service of a cloud: never fetched from, whatever the tenant allows.
 const METADATA: &str = "169.254.169.254";
@@ -73,7 +74,14 @@ fn fetched(names: &Names, port: u16, private: bool, times: usize) -> Vec<String>
         let mut problems = Vec::new();
         for _ in 0..times {
             let uri = format!("https://keys.example:{port}/jwks");
-            problems.push(fetcher.text(tenant(), (&uri, private), 1000).await.err().unwrap().to_string());
+            problems.push(
+                fetcher
+                    .bytes(tenant(), Question::new::<KeySet>((&uri, private), Vec::new()))
+                    .await
+                    .err()
+                    .unwrap()
+                    .to_string(),
+            );
         }
         problems
     })

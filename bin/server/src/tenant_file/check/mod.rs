@@ -1,6 +1,7 @@
 //! The file's meaning: every rule about its values, with all problems told at once. Nothing is written here.
 
 mod authenticators;
+mod certificates;
 mod clients;
 mod keys;
 mod policies;

@@ -1,13 +1,13 @@
 //! `[settings]`
 
-use std::{collections::BTreeSet, io::Read as _, ops::RangeInclusive};
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use domain::{ChannelCode, ProfileName, TenantSettings, Ttl};
 use toml::Spanned;
 
-use super::Surroundings;
+use super::{Surroundings, certificates};
 use crate::tenant_file::{
-    document::{RevocationDoc, SettingsDoc},
+    document::SettingsDoc,
     problem::{Place, Problems},
 };
 
@@ -27,15 +27,7 @@ pub(super) fn check(
     let mut doc = settings.map(Spanned::into_inner).unwrap_or_default();
     let text = "fapi2 is for clients only: hold each of them to it with its own profile";
     problems.check(profile != ProfileName::Fapi2, &place, "profile", text);
-    let mtls_truststore = truststore(&mut doc, around, &place, problems);
-    let mtls_crl = crl(&mut doc, around, &place, problems);
-    let mode = doc.mtls_revocation;
-    problems.check(
-        mode.is_none() || mtls_crl.is_some(),
-        &place,
-        "mtls_revocation",
-        "needs mtls_crl or mtls_crl_file",
-    );
+    let certificates = certificates::check(&mut doc, around, &place, problems);
     let defaults = TenantSettings::new(profile);
     let mut number = |value: Option<i64>, key, range: RangeInclusive<i64>| {
         let fits = value.is_none_or(|value| range.contains(&value));
@@ -63,9 +55,12 @@ pub(super) fn check(
         key_active: key_active.unwrap_or(defaults.key_active),
         jwks_cache: jwks_cache.unwrap_or(defaults.jwks_cache),
         key_verify: key_verify.unwrap_or(defaults.key_verify),
-        mtls_truststore,
-        mtls_crl,
-        mtls_revocation_open: mode == Some(RevocationDoc::Open),
+        mtls_truststore: certificates.truststore,
+        mtls_crl: certificates.crl,
+        mtls_crl_uris: certificates.crl_uris,
+        mtls_ocsp: certificates.ocsp,
+        mtls_fetch_private: certificates.fetch_private,
+        mtls_revocation_open: certificates.open,
         dpop_nonce_required: doc.dpop_nonce_required.unwrap_or_default(),
         resources: doc.resources.unwrap_or_default(),
         fetch_private: doc.fetch_private.unwrap_or(defaults.fetch_private),
@@ -79,58 +74,6 @@ pub(super) fn check(
     };
     together(&settings, &place, problems);
     settings
-}
-
-/// The authorities for clients' certificates, written in the file or beside it.
-fn truststore(
-    doc: &mut SettingsDoc,
-    around: Surroundings<'_>,
-    place: &Place,
-    problems: &mut Problems<'_>,
-) -> Option<String> {
-    let given = (doc.mtls_truststore.take(), doc.mtls_truststore_file.take());
-    let usable = |pem: &str| jose::Truststore::from_pem(pem).map(drop).map_err(|problem| problem.to_string());
-    pem(given, ["mtls_truststore", "mtls_truststore_file"], (around, &usable), (place, problems))
-}
-
-/// The lists of revoked certificates, written in the file or beside it.
-fn crl(
-    doc: &mut SettingsDoc,
-    around: Surroundings<'_>,
-    place: &Place,
-    problems: &mut Problems<'_>,
-) -> Option<String> {
-    let given = (doc.mtls_crl.take(), doc.mtls_crl_file.take());
-    let usable = |pem: &str| jose::Crls::from_pem(pem).map(drop).map_err(|problem| problem.to_string());
-    pem(given, ["mtls_crl", "mtls_crl_file"], (around, &usable), (place, problems))
-}
-
-type Usable<'a> = &'a dyn Fn(&str) -> Result<(), String>;
-
-/// PEM that is given as text, or by the name of a file, but not both.
-fn pem(
-    given: (Option<String>, Option<String>),
-    [inline, file]: [&'static str; 2],
-    (around, usable): (Surroundings<'_>, Usable<'_>),
-    (place, problems): (&Place, &mut Problems<'_>),
-) -> Option<String> {
-    let (key, pem) = match given {
-        (None, None) => return None,
-        (Some(pem), None) => (inline, Ok(pem)),
-        (None, Some(name)) => (file, beside(&name, around)),
-        (Some(_), Some(_)) => (inline, Err(format!("and {file} exclude each other"))),
-    };
-    let judged = pem.and_then(|pem| usable(&pem).map(|()| pem.trim().to_owned()));
-    judged.map_err(|problem| problems.add(place, key, problem)).ok()
-}
-
-/// A file of certificates, at most 512 KiB.
-fn beside(name: &str, around: Surroundings<'_>) -> Result<String, String> {
-    let path = around.base_dir.map_or_else(|| name.into(), |dir| dir.join(name));
-    let said = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut text = String::new();
-    std::fs::File::open(&path).map_err(said)?.take(512 * 1024).read_to_string(&mut text).map_err(said)?;
-    Ok(text)
 }
 
 fn together(settings: &TenantSettings, place: &Place, problems: &mut Problems<'_>) {

@@ -97,3 +97,21 @@ fn there_is_no_export_of_what_does_not_exist() {
     let error = export(&Installation::new().setup, &tenant_name("nobody")).unwrap_err();
     assert!(matches!(error, ApplyError::NoSuchTenant(_)), "{error}");
 }
+
+#[test]
+fn who_says_what_was_revoked_is_exported_as_it_was_given() {
+    for settings in [
+        "mtls_crl_uris = ['http://ca.example/1.crl', 'https://ca.example/2.crl']\nmtls_revocation = 'open'",
+        "mtls_ocsp = 'certificate'",
+        "mtls_ocsp = 'http://10.0.0.1/ocsp'\nmtls_fetch_private = true",
+    ] {
+        let installation = Installation::new();
+        installation.apply(&format!("name = 'acme'\nprofile = 'openid'\n[settings]\n{settings}\n"));
+        let exported = installation.export("acme");
+        let read: toml::Table = exported.parse().unwrap();
+        for (key, value) in settings.parse::<toml::Table>().unwrap() {
+            assert_eq!(read["settings"][&key], value);
+        }
+        assert_eq!(installation.lines(&exported), NOTHING);
+    }
+}

@@ -29,6 +29,27 @@ const BAD: &[(&str, &str)] = &[
     ("[settings]\nsigning_algs = []", "signing_algs: must name at least one"),
     ("[settings]\nkey_active_days = 1\njwks_cache_seconds = 86400", "key_active_days: must be longer"),
     ("[settings]\nkey_verify_days = 1\nid_token_validity = 90000", "key_verify_days: must be at least"),
+    ("[settings]\nmtls_revocation = 'open'", "mtls_revocation: needs mtls_crl, mtls_crl_file, mtls_crl_uris"),
+    ("[settings]\nmtls_fetch_private = true", "mtls_fetch_private: needs mtls_crl_uris or mtls_ocsp"),
+    ("[settings]\nmtls_crl_uris = ['ldap://ca.example/']", "\"ldap://ca.example/\" must be http or https"),
+    (
+        "[settings]\nmtls_crl_uris = ['http://10.0.0.1/']",
+        "must not name a private, loopback or reserved address",
+    ),
+    (
+        "[settings]\nmtls_crl_uris = ['http://169.254.169.254/']\nmtls_fetch_private = true",
+        "must not name a private",
+    ),
+    (
+        "[settings]\nmtls_crl_uris = ['http://a.example/', 'http://a.example/']",
+        "mtls_crl_uris: must name each place once",
+    ),
+    (
+        "[settings]\nmtls_crl_uris = ['http://a/1', 'http://a/2', 'http://a/3', 'http://a/4', 'http://a/5', 'http://a/6', 'http://a/7', 'http://a/8', 'http://a/9']",
+        "mtls_crl_uris: must be at most 8",
+    ),
+    ("[settings]\nmtls_ocsp = 'certificates'", "mtls_ocsp: must be an absolute URI"),
+    ("[settings]\nmtls_ocsp = 'https://[::1]/'", "or \"certificate\""),
     ("[settings]\nchannels = ['']", "channels: \"\" must have 1 to 64 bytes"),
     ("[[policies]]\ncode = 'A'\n[[policies]]\ncode = 'A'", "line 5: policy A: code: is named twice"),
     ("[[policies]]\ncode = 'A'\nprotectionLevel = 5", "policy A: protectionLevel: must be between 1"),

@@ -28,6 +28,8 @@ use crate::support::{Ask as _, http, in_process::Server, serve::Node, wait_for};
 pub(crate) enum Answer {
     /// A set, with its `Cache-Control`.
     Set(String, &'static str),
+    /// Anything else, with its `Cache-Control`.
+    Bytes(Vec<u8>, &'static str),
     /// Another place.
     Redirect(String),
     Status(u16),
@@ -94,7 +96,7 @@ impl Publisher {
     }
 
     /// Closes what hangs.
-    fn lets_go(&self) {
+    pub(crate) fn lets_go(&self) {
         for stream in self.hanging.lock().unwrap().drain(..) {
             stream.shutdown(Shutdown::Both).unwrap();
         }
@@ -110,6 +112,9 @@ fn respond(mut stream: impl Read + Write, answer: &Answer) {
     drop(stream.read(&mut [0; 4096]));
     let head = |status: &str, more: &str| format!("HTTP/1.1 {status}\r\nConnection: close\r\n{more}\r\n");
     let text = match answer {
+        Answer::Bytes(bytes, cache) => {
+            head("200 OK", &format!("Cache-Control: {cache}\r\nContent-Length: {}\r\n", bytes.len()))
+        }
         Answer::Set(set, cache) => {
             let length = set.len();
             head("200 OK", &format!("Cache-Control: {cache}\r\nContent-Length: {length}\r\n")) + set
@@ -119,6 +124,9 @@ fn respond(mut stream: impl Read + Write, answer: &Answer) {
         Answer::Hang | Answer::Drip => head("200 OK", "Content-Length: 100000\r\n"),
     };
     drop(stream.write_all(text.as_bytes()));
+    if let Answer::Bytes(bytes, _) = answer {
+        drop(stream.write_all(bytes));
+    }
     drop(stream.flush());
     match answer {
         // Until the other side has gone.

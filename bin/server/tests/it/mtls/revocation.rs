@@ -1,5 +1,8 @@
 //! Certificates that were revoked (CONTRACT 2.1: trust path, then revocation, then binding).
 
+mod fetched;
+mod ocsp;
+
 use countersign_server::{
     config::AskFor,
     tenant_file::{self, ApplyOptions},
@@ -9,7 +12,7 @@ use jose::pki::{Issued, Purpose};
 
 use super::{Bank, tenant};
 use crate::support::{
-    tls::{Caller, NOW, authority, issued},
+    tls::{Caller, NOW, authority, dated, issued},
     wait_for,
 };
 

@@ -21,10 +21,10 @@ use super::raw::{Answer, Talk};
 /// The in-process server's clock begins here.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-/// A certificate with a year before and after [`NOW`], made for `purpose` under `issuer`.
+/// A certificate with ten years before and after [`NOW`], made for `purpose` under `issuer`.
 pub(crate) fn issued(subject: &[(&str, &str)], purpose: Purpose, issuer: Option<&Issued>) -> Issued {
-    let year = Ttl::from_days(365);
-    dated(subject, purpose, issuer, (NOW.minus(year), NOW.plus(year)), &[])
+    let decade = Ttl::from_days(3650);
+    dated(subject, purpose, issuer, (NOW.minus(decade), NOW.plus(decade)), &[])
 }
 
 /// The same with dates and alternative names.
@@ -35,7 +35,8 @@ pub(crate) fn dated(
     dates: (Timestamp, Timestamp),
     alt_names: &[AltName],
 ) -> Issued {
-    Issued::make(&Wanted { subject, alt_names, dates, purpose }, issuer, &OsEntropy).unwrap()
+    Issued::make(&Wanted { subject, alt_names, dates, purpose, ocsp_responder: None }, issuer, &OsEntropy)
+        .unwrap()
 }
 
 /// A root.

@@ -1,0 +1,35 @@
+//! Kinds of what is fetched.
+
+use domain::Ttl;
+
+/// Something that others publish and that is kept for a while.
+pub trait Document: Sized + Send + Sync + 'static {
+    /// What its place is called, in buckets and in the log.
+    const PLACE: &'static str;
+    /// The media type that is asked for.
+    const ACCEPT: &'static str;
+    /// That of the question, where one is asked.
+    const QUESTION: &'static str = "";
+    /// Longest one, bytes.
+    const LONGEST: usize;
+    /// Most of all that is kept, in the measure of [`Document::weight`].
+    const MOST: u64;
+    /// How much longer than it is fresh it is kept for use while it cannot be fetched.
+    const STALE: Ttl;
+    /// Whether it is signed, and says itself until when it counts: then it may come without TLS.
+    const SIGNED: bool;
+
+    /// Reads one. May take milliseconds.
+    ///
+    /// # Errors
+    /// Why it is none.
+    fn read(bytes: &[u8]) -> Result<Self, String>;
+
+    /// What it counts for in memory.
+    fn weight(&self) -> u32;
+}
+
+/// Kibibytes, at least one.
+pub(super) fn kibibytes(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,34 @@
+//! Lists of revoked certificates that authorities publish (`mtls_crl_uris`).
+
+use domain::Ttl;
+use jose::Crls;
+
+use super::document::{Document, kibibytes};
+
+/// Lists, and how long they were.
+#[derive(Debug)]
+pub struct Lists {
+    /// What they say.
+    pub crls: Crls,
+    bytes: usize,
+}
+
+impl Document for Lists {
+    const PLACE: &'static str = "mtls_crl_uris";
+    const ACCEPT: &'static str = "application/pkix-crl";
+    const LONGEST: usize = Crls::LONGEST;
+    /// Kibibytes; in memory they take several times as much.
+    const MOST: u64 = 32 * 1024;
+    /// Their own `nextUpdate` ends them.
+    const STALE: Ttl = Ttl::from_days(365);
+    const SIGNED: bool = true;
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let crls = Crls::from_bytes(bytes).map_err(|error| format!("it {error}"))?;
+        Ok(Self { crls, bytes: bytes.len() })
+    }
+
+    fn weight(&self) -> u32 {
+        kibibytes(self.bytes)
+    }
+}
