@@ -161,6 +161,10 @@ pub struct Client {
     /// `post_logout_redirect_uris` (OpenID Connect RP-Initiated Logout 1.0 §3.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Members of the vendor's that are for features to come, by name: kept, and told when the client is asked for
+    /// (CONTRACT 4.16).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hid_members: BTreeMap<String, String>,
     /// Its public keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<ClientKeys>,

@@ -57,6 +57,7 @@ pub fn a_client(id: &str) -> ClientBuilder {
             client_pki_policy: None,
             application_type: None,
             post_logout_redirect_uris: Vec::new(),
+            hid_members: BTreeMap::new(),
             user_authn_policy: None,
             user_channel: None,
             allowed_sources: Vec::new(),

@@ -205,6 +205,7 @@ impl Records {
             client_pki_policy: None,
             application_type: None,
             post_logout_redirect_uris: Vec::new(),
+            hid_members: BTreeMap::new(),
             user_authn_policy: Some(self.policy.clone()),
             user_channel: None,
             allowed_sources: Vec::new(),

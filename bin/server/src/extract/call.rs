@@ -36,6 +36,8 @@ pub struct Told {
     pub rows: u32,
     /// The `DPoP-Nonce` to answer with (RFC 9449 §8).
     pub dpop_nonce: Option<String>,
+    /// Whether its proof (RFC 9449) is used up.
+    pub proof_is_used_up: bool,
 }
 
 /// A request to an endpoint of a tenant.

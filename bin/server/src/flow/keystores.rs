@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     ROUNDS,
-    administrator::{self, bearer},
+    administrator::{self, presented},
 };
 use crate::{
     extract::Call,
@@ -61,7 +61,7 @@ pub async fn get(call: &Call) -> Result<Reply, Stop> {
 }
 
 async fn allowed(call: &Call) -> Result<(), Stop> {
-    let (_session, known) = administrator::of(call, &bearer(call)?, Permission::CUSTOMIZE).await?;
+    let (_session, known) = administrator::of(call, &presented(call)?, Permission::CUSTOMIZE).await?;
     call.client(known.client.client_id.as_str());
     Ok(())
 }

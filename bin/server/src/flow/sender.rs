@@ -1,5 +1,6 @@
 //! DPoP proofs and certificates around the pure rules of `oidc-core`.
 
+use client_auth::Scheme;
 use domain::{
     Applied, Client, Confirmation, Fault, OAuthErrorCode, Refusal, Remembered, Session, Thumbprint, Write,
     WriteBatch, port::RememberedLookup as _,
@@ -90,6 +91,26 @@ fn prove(
     Ok(Proven { jkt, spent: proof.spent(&jkt) })
 }
 
+/// The scheme of an `Authorization` header, and the token.
+pub fn presentation(header: &[u8]) -> Option<(Presentation, &str)> {
+    let (scheme, token) = std::str::from_utf8(header).ok()?.split_once(' ')?;
+    let presentation = if scheme.eq_ignore_ascii_case("bearer") {
+        Presentation::Bearer
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Presentation::Dpop
+    } else {
+        return None;
+    };
+    Some((presentation, token.trim()))
+}
+
+/// The scheme that a refused token is to be sent with: the one that was tried, or would have been right.
+pub fn challenge(call: &Call, refusal: &Refusal) -> Scheme {
+    let schemes = call.authorization.iter().filter_map(|value| presentation(value));
+    let tried = call.dpop.is_some() || schemes.into_iter().any(|(scheme, _)| scheme == Presentation::Dpop);
+    if tried || refusal.reason == sender::BOUND_AS_BEARER.reason { Scheme::Dpop } else { Scheme::Bearer }
+}
+
 /// Why a batch conflicted, as far as the proof goes: nothing when it is unused.
 ///
 /// # Errors
@@ -98,6 +119,19 @@ pub async fn unused(call: &Call, spent: Option<Remembered>) -> Result<(), Stop> 
     let Some(spent) = spent else { return Ok(()) };
     let used = call.read(1, move |store| store.remembered(spent.purpose, &spent.key)).await?;
     if used { Err(dpop::REPLAYED.into()) } else { Ok(()) }
+}
+
+/// Uses a request's proof up, the first time that it is asked to: what is tried again within a request needs no other.
+///
+/// # Errors
+/// As [`use_up`].
+pub(super) async fn use_up_once(call: &Call, spent: Remembered) -> Result<(), Stop> {
+    if call.told.borrow().proof_is_used_up {
+        return Ok(());
+    }
+    use_up(call, spent, None).await?;
+    call.told.borrow_mut().proof_is_used_up = true;
+    Ok(())
 }
 
 /// Uses a proof up where nothing else is written but activity.

@@ -91,6 +91,9 @@ fn vendor(client: &Client, put: &mut impl FnMut(&str, Value)) {
         let names: Vec<&str> = client.scopes.iter().collect();
         put("hid_client_scopes", json!({ "scopes": names }).to_string().into());
     }
+    for (name, text) in &client.hid_members {
+        put(name, text.as_str().into());
+    }
     put("hid_client_consentprompt", client.consent_prompt.to_string().into());
     if let Some(validity) = client.refresh_token_validity {
         put("hid_refresh_token_validity", validity.secs().to_string().into());

@@ -10,7 +10,7 @@ use jose::{JoseVerifier, KeyChoice, RegisteredCertificates};
 use serde_json::{Map, Value};
 
 use super::{
-    METHODS, Registrar, application, bad, certificate,
+    METHODS, Registrar, application, bad, certificate, kept,
     members::{Members, malformed},
     unsupported, vendor, within,
 };
@@ -82,6 +82,7 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
         scopes: scopes(members, vendor.scopes, bounds)?,
         redirect_uris: application.redirect_uris,
         post_logout_redirect_uris: application.post_logout_redirect_uris,
+        hid_members: kept::read(members, bounds)?,
         application_type: application.kind,
         roles: existing.map(|client| client.roles.clone()).unwrap_or_default(),
         permissions: existing.map(|client| client.permissions.clone()).unwrap_or_default(),

@@ -4,6 +4,7 @@ mod answer;
 mod application;
 mod certificate;
 mod document;
+mod kept;
 mod members;
 mod metadata;
 mod unsupported;
@@ -12,6 +13,7 @@ mod within;
 
 pub use answer::answer;
 pub use document::document;
+pub use kept::check as check_kept;
 pub use metadata::{Bounds, check_keys, client};
 
 use std::collections::BTreeSet;

@@ -1,12 +1,11 @@
 //! `POST …/register` (RFC 7591 §3), and `GET`, `PUT` and `DELETE` of what it made (RFC 7592 §2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use client_auth::Scheme;
 use domain::OAuthErrorCode;
 
 use crate::{
     extract::Call,
-    flow::{endpoint, misses, registration},
+    flow::{endpoint, misses, registration, sender},
     respond::{Reply, Stop},
 };
 
@@ -49,13 +48,17 @@ fn id(http: &HttpRequest) -> String {
     http.match_info().get("client").unwrap_or_default().to_owned()
 }
 
-/// Only bearers open these doors, so that is what a 401 asks for, and the wrong ones of one source are bounded.
+/// Only tokens open these doors, so one is what a 401 asks for, and the wrong ones of one source are bounded.
 fn by_bearer(call: &Call, result: Result<Reply, Stop>) -> Result<Reply, Stop> {
     result.map_err(|stop| match stop {
         Stop::Refused(refusal, _) if refusal.code == OAuthErrorCode::InvalidToken => {
-            Stop::Refused(misses::refuse(call, refusal), Scheme::Bearer)
+            let scheme = sender::challenge(call, &refusal);
+            Stop::Refused(misses::refuse(call, refusal), scheme)
         }
-        Stop::Refused(refusal, _) => Stop::Refused(refusal, Scheme::Bearer),
+        Stop::Refused(refusal, _) => {
+            let scheme = sender::challenge(call, &refusal);
+            Stop::Refused(refusal, scheme)
+        }
         fault @ Stop::Fault(_) => fault,
     })
 }

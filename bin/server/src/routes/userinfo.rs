@@ -1,16 +1,12 @@
 //! `GET|POST …/userinfo` (OpenID Connect Core §5.3; CONTRACT 4.14).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use client_auth::Scheme;
 use domain::{
     OAuthErrorCode, Refusal, ResponseSigning, Session, TokenKind, User, Write,
     port::{SessionLookup as _, UserLookup as _},
     token_text,
 };
-use oidc_core::{
-    sender::{self, Presentation},
-    userinfo,
-};
+use oidc_core::{sender::Presentation, userinfo};
 
 use crate::{
     extract::Call,
@@ -23,19 +19,13 @@ pub async fn answer(http: HttpRequest, payload: web::Payload) -> HttpResponse {
     endpoint::serve("userinfo", http, payload, |call| async move {
         claims(&call).await.map_err(|stop| match stop {
             Stop::Refused(refusal, _) => {
-                let scheme = scheme(&call, &refusal);
+                let scheme = flow::sender::challenge(&call, &refusal);
                 Stop::Refused(refusal, scheme)
             }
             fault @ Stop::Fault(_) => fault,
         })
     })
     .await
-}
-
-/// The scheme of the challenge: the one that was tried, or would have been right.
-fn scheme(call: &Call, refusal: &Refusal) -> Scheme {
-    let tried = call.dpop.is_some() || token(call).is_ok_and(|token| token.0 == Presentation::Dpop);
-    if tried || refusal.reason == sender::BOUND_AS_BEARER.reason { Scheme::Dpop } else { Scheme::Bearer }
 }
 
 async fn claims(call: &Call) -> Result<Reply, Stop> {
@@ -92,20 +82,7 @@ async fn session(call: &Call, text: &str) -> Result<(Session, Option<User>), Sto
 fn token(call: &Call) -> Result<(Presentation, Option<&str>), Refusal> {
     let header = match call.authorization.as_slice() {
         [] => None,
-        [value] => {
-            let (scheme, token) = std::str::from_utf8(value)
-                .ok()
-                .and_then(|text| text.split_once(' '))
-                .ok_or(userinfo::INVALID)?;
-            let presentation = if scheme.eq_ignore_ascii_case("bearer") {
-                Presentation::Bearer
-            } else if scheme.eq_ignore_ascii_case("dpop") {
-                Presentation::Dpop
-            } else {
-                return Err(userinfo::INVALID);
-            };
-            Some((presentation, token.trim()))
-        }
+        [value] => Some(flow::sender::presentation(value).ok_or(userinfo::INVALID)?),
         _ => return Err(TWICE),
     };
     match (header, call.params.value("access_token")) {

@@ -191,6 +191,8 @@ pub(super) struct ClientDoc {
     pub(super) redirect_uris: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) post_logout_redirect_uris: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) hid_members: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) application_type: Option<ApplicationType>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -88,6 +88,7 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         scopes: client.scopes.iter().map(str::to_owned).collect(),
         redirect_uris: client.redirect_uris.clone(),
         post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+        hid_members: client.hid_members.clone(),
         application_type: client.application_type,
         roles: client.roles.clone(),
         permissions: client.permissions.iter().map(Permission::as_str).map(str::to_owned).collect(),

@@ -103,6 +103,7 @@ fn full_client() -> Client {
             client.consent_prompt = true;
             client.application_type = Some(domain::ApplicationType::Native);
             client.post_logout_redirect_uris = vec!["https://b.example/out".to_owned()];
+            client.hid_members.insert("hid_client_group".to_owned(), "USG_SYS".to_owned());
             client.client_pki_policy = Some(policy_code("AT_SYSPKI"));
             client.certificate_name = Some(domain::CertificateName::SubjectDn("CN=m2m,O=Bank".to_owned()));
             client.dpop_bound_access_tokens = true;

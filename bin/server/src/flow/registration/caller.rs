@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use domain::{
     Client, Fault, OAuthErrorCode, Permission, PresentedToken, Refusal, Scopes, Secret, SecretDigest,
-    TokenKind, encoding, port::StoredClient, role::permissions_of, token_text,
+    TokenKind, encoding, port::StoredClient, role::permissions_of,
 };
 
 use super::stored;
 use crate::{
     extract::Call,
-    flow::administrator::{self, INVALID, bearer},
+    flow::administrator::{self, INVALID, Presented},
     registration::{Allowance, Registrar},
     respond::Stop,
 };
@@ -39,8 +39,8 @@ pub(super) async fn registrar(call: &Call) -> Result<Registrar, Stop> {
     if call.authorization.is_empty() && open {
         return Ok(Registrar::Anyone);
     }
-    let presented = bearer(call)?;
-    if let Some(token) = token_text::parse(TokenKind::InitialAccess, presented.expose()) {
+    let presented = administrator::presented(call)?;
+    if let Some(token) = presented.parse(TokenKind::InitialAccess) {
         return holder(call, &token).await.map(Registrar::Holder);
     }
     Ok(administrator(call, &presented).await?.0)
@@ -62,8 +62,8 @@ async fn holder(call: &Call, token: &PresentedToken) -> Result<Allowance, Stop> 
 /// Who may touch the registration of client `id`, the client with its secrets as stored now, and its own registration access token if
 /// that is what came. A token that is none of this client's gets one answer, whether or not the client exists.
 pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient, Option<Secret>), Stop> {
-    let presented = bearer(call)?;
-    if administrator::is_access_token(&presented) {
+    let presented = administrator::presented(call)?;
+    if presented.is_access_token() {
         let (registrar, administrator) = administrator(call, &presented).await?;
         let kept = stored(call, id).await?.ok_or(NO_CLIENT)?;
         call.client(kept.client.client_id.as_str());
@@ -72,7 +72,7 @@ pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient
         }
         return Ok((registrar, kept, None));
     }
-    let token = token_text::parse(TokenKind::Registration, presented.expose()).ok_or(INVALID)?;
+    let token = presented.parse(TokenKind::Registration).ok_or(INVALID)?;
     let kept = stored(call, id).await?;
     let digest = kept.as_ref().and_then(|kept| kept.client.registration.as_ref());
     let digest = digest.and_then(|own| encoding::from_base64url(&own.token));
@@ -83,11 +83,11 @@ pub(super) async fn of(call: &Call, id: &str) -> Result<(Registrar, StoredClient
     let kept = own.ok_or(INVALID)?;
     call.client(kept.client.client_id.as_str());
     call.proven("its registration access token".to_owned());
-    Ok((Registrar::Itself, kept, Some(presented)))
+    Ok((Registrar::Itself, kept, Some(presented.text)))
 }
 
 /// A client with the permission, and what it may give: a token that was narrowed gives no more than it has.
-async fn administrator(call: &Call, token: &Secret) -> Result<(Registrar, Arc<StoredClient>), Stop> {
+async fn administrator(call: &Call, token: &Presented) -> Result<(Registrar, Arc<StoredClient>), Stop> {
     let (session, known) = administrator::of(call, token, Permission::REGISTER_CLIENTS).await?;
     let scopes = session.scopes.iter().filter(|scope| known.client.scopes.contains(scope));
     let scopes = Scopes::try_from(scopes.map(str::to_owned).collect::<Vec<_>>());

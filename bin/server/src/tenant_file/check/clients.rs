@@ -80,6 +80,7 @@ fn client(
         scopes: scopes.ok()?,
         redirect_uris: std::mem::take(&mut doc.redirect_uris),
         post_logout_redirect_uris: std::mem::take(&mut doc.post_logout_redirect_uris),
+        hid_members: std::mem::take(&mut doc.hid_members),
         application_type: doc.application_type,
         permissions: doc.permissions.iter().map(|name| Permission::new(name)).collect(),
         roles: std::mem::take(&mut doc.roles),

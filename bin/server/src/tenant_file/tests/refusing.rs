@@ -29,6 +29,14 @@ const BAD: &[(&str, &str)] = &[
     ("[settings]\nsigning_algs = []", "signing_algs: must name at least one"),
     ("[settings]\nkey_active_days = 1\njwks_cache_seconds = 86400", "key_active_days: must be longer"),
     ("[settings]\nkey_verify_days = 1\nid_token_validity = 90000", "key_verify_days: must be at least"),
+    (
+        "[[clients]]\nclient_id = 'c'\ngenerate_secret = true\nhid_members = { hid_client_group = 'G' }",
+        "hid_members: are for tenants of the profile hid",
+    ),
+    (
+        "[[clients]]\nclient_id = 'c'\ngenerate_secret = true\nhid_members = { hid_x = 'G' }",
+        "hid_members: \"hid_x\": is no member that is kept",
+    ),
     ("[settings]\nmtls_revocation = 'open'", "mtls_revocation: needs mtls_crl, mtls_crl_file, mtls_crl_uris"),
     ("[settings]\nmtls_fetch_private = true", "mtls_fetch_private: needs mtls_crl_uris or mtls_ocsp"),
     ("[settings]\nmtls_crl_uris = ['ldap://ca.example/']", "\"ldap://ca.example/\" must be http or https"),

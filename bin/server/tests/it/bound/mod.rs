@@ -1,5 +1,6 @@
 //! Tokens that only their sender can use (RFC 8705 §3, RFC 9449), and access tokens as JWTs (RFC 9068).
 
+mod administrators;
 mod attacks;
 mod certificate;
 mod dpop;

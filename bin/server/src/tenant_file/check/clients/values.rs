@@ -8,11 +8,14 @@ use domain::{
 use ipnet::IpNet;
 
 use super::super::{Scene, attributes, is_name, names};
-use crate::tenant_file::{
-    date,
-    document::ClientDoc,
-    problem::{Place, Problems},
-    redirect_uri,
+use crate::{
+    registration,
+    tenant_file::{
+        date,
+        document::ClientDoc,
+        problem::{Place, Problems},
+        redirect_uri,
+    },
 };
 
 pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: &mut Problems<'_>) {
@@ -42,6 +45,7 @@ pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: 
             }
         }
     }
+    kept(client, scene, place, problems);
     assertions(client, place, problems);
     let validity = client.refresh_token_validity.is_none_or(|ttl| ttl.secs() >= 1);
     problems.check(validity, place, "hid_refresh_token_validity", "must be at least 1 second");
@@ -51,6 +55,17 @@ pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: 
     }
     attributes(&client.attributes, place, problems);
     algs(client, scene, place, problems);
+}
+
+/// Members of the vendor's for features to come.
+fn kept(client: &Client, scene: Scene<'_>, place: &Place, problems: &mut Problems<'_>) {
+    let has = WireProfile::named(scene.settings.profile).hid_members || client.hid_members.is_empty();
+    problems.check(has, place, "hid_members", "are for tenants of the profile hid");
+    for (name, text) in &client.hid_members {
+        if let Err(problem) = registration::check_kept(name, text, scene.settings) {
+            problems.add(place, "hid_members", format!("{name:?}: {problem}"));
+        }
+    }
 }
 
 /// Who proves itself with a key must have one.
