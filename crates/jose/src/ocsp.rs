@@ -17,7 +17,7 @@ use openssl::{
     },
 };
 
-use crate::{path::Standing, peer::instant, truststore::SECURITY_LEVEL};
+use crate::{der, path::Said, peer::instant, signature, truststore::SECURITY_LEVEL};
 
 /// How far clocks may lie apart (DECISIONS 3.7).
 const SKEW: Ttl = Ttl::from_secs(60);
@@ -33,6 +33,9 @@ pub enum OcspRejected {
     /// They do not read.
     #[error("does not read as an OCSP response")]
     Unreadable,
+    /// It is signed with MD5, SHA-1, or something else that is no longer trusted, or not known.
+    #[error("has a signature that is not by SHA-256 or longer")]
+    Weak,
     /// The responder refuses to say: the `responseStatus` (RFC 6960 §4.2.1), such as 3 for `tryLater`.
     #[error("has the responseStatus {0}")]
     Status(i32),
@@ -59,12 +62,17 @@ impl OcspAnswer {
         if response.status() != OcspResponseStatus::SUCCESSFUL {
             return Err(OcspRejected::Status(response.status().as_raw()));
         }
-        Ok(Self { basic: response.basic().or(Err(OcspRejected::Unreadable))? })
+        let basic = response.basic().or(Err(OcspRejected::Unreadable))?;
+        match is_strong(der) {
+            Some(true) => Ok(Self { basic }),
+            Some(false) => Err(OcspRejected::Weak),
+            None => Err(OcspRejected::Unreadable),
+        }
     }
 
     /// What it says of `certificate`, which `issuer` has signed, at `now`.
-    pub(crate) fn standing(&self, certificate: &X509Ref, issuer: &X509Ref, now: Timestamp) -> Standing {
-        self.look(certificate, issuer, now).ok().flatten().unwrap_or(Standing::Unknown)
+    pub(crate) fn said(&self, certificate: &X509Ref, issuer: &X509Ref, now: Timestamp) -> Option<Said> {
+        self.look(certificate, issuer, now).ok().flatten()
     }
 
     fn look(
@@ -72,9 +80,12 @@ impl OcspAnswer {
         certificate: &X509Ref,
         issuer: &X509Ref,
         now: Timestamp,
-    ) -> Result<Option<Standing>, ErrorStack> {
-        // Signed by the issuer, or by whom the issuer has certified for it (RFC 6960 §4.2.2.2): nobody else is believed.
-        self.basic.verify(&*Stack::new()?, &*trusting(issuer, now)?, OcspFlag::NO_EXPLICIT)?;
+    ) -> Result<Option<Said>, ErrorStack> {
+        // Signed by the issuer, or by whom the issuer has certified for it (RFC 6960 §4.2.2.2): nobody else is believed. An
+        // issuer need not send its own certificate with the answer (§4.2.1).
+        let mut known = Stack::new()?;
+        known.push(issuer.to_owned())?;
+        self.basic.verify(&known, &*trusting(issuer, now)?, OcspFlag::NO_EXPLICIT)?;
         let id = id(certificate, issuer)?;
         let Some(said) = self.basic.find_status(&id) else { return Ok(None) };
         let Some(from) = time(said.this_update) else { return Ok(None) };
@@ -82,14 +93,13 @@ impl OcspAnswer {
             Some(next) => time(next),
             None => Some(from.plus(WITHOUT_NEXT)),
         };
-        let Some(until) = until.filter(|until| from <= now.plus(SKEW) && now < *until) else {
-            return Ok(None);
-        };
-        Ok(match said.status {
-            OcspCertStatus::GOOD => Some(Standing::Good(until)),
-            OcspCertStatus::REVOKED => Some(Standing::Revoked),
+        let Some(until) = until.filter(|_| from <= now.plus(SKEW)) else { return Ok(None) };
+        let is_revoked = match said.status {
+            OcspCertStatus::GOOD => Some(false),
+            OcspCertStatus::REVOKED => Some(true),
             _ => None,
-        })
+        };
+        Ok(Some(Said::new((from, until), is_revoked, now)))
     }
 }
 
@@ -97,6 +107,15 @@ impl std::fmt::Debug for OcspAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("OcspAnswer")
     }
+}
+
+/// Whether the `BasicOCSPResponse` within a response (RFC 6960 §4.2.1) has a strong signature.
+fn is_strong(response: &[u8]) -> Option<bool> {
+    const BYTES: u8 = 0xa0;
+    const OCTET_STRING: u8 = 0x04;
+    let parts = der::elements(der::only(response, der::SEQUENCE)?)?;
+    let bytes = der::elements(der::only(parts.get(1)?.of(BYTES)?, der::SEQUENCE)?)?;
+    signature::is_strong(bytes.get(1)?.of(OCTET_STRING)?)
 }
 
 /// The request for one certificate, without a nonce: answers are made beforehand (RFC 5019 §2.1.1).

@@ -52,10 +52,37 @@ pub struct Link<'a> {
 pub enum Standing {
     /// It was not revoked; that is known until then, not included.
     Good(Timestamp),
-    /// Its issuer has revoked it.
+    /// Its issuer has revoked it. What says so has no end: no certificate gets better by waiting.
     Revoked,
     /// Nothing that holds now.
     Unknown,
+}
+
+/// What something that is signed as it should be says of one certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Since when (`thisUpdate`).
+    pub from: Timestamp,
+    /// When there will be news (`nextUpdate`).
+    pub until: Timestamp,
+    /// What it comes to at the instant that was asked about.
+    pub standing: Standing,
+}
+
+impl Said {
+    /// Of the certificate that `is_revoked` tells of, at `now`: nothing before its time, and after it only bad news.
+    pub(crate) fn new(
+        (from, until): (Timestamp, Timestamp),
+        is_revoked: Option<bool>,
+        now: Timestamp,
+    ) -> Self {
+        let standing = match is_revoked {
+            Some(true) => Standing::Revoked,
+            Some(false) if now < until => Standing::Good(until),
+            Some(false) | None => Standing::Unknown,
+        };
+        Self { from, until, standing }
+    }
 }
 
 impl Standing {
@@ -136,14 +163,14 @@ impl std::fmt::Debug for Link<'_> {
 }
 
 impl Link<'_> {
-    /// What revocation lists say of it at `now`.
-    pub fn listed(&self, lists: &Crls, now: Timestamp) -> Standing {
-        lists.standing(self.certificate, self.issuer, now)
+    /// What revocation lists say of it at `now`. `None`: none of its issuer's is among them.
+    pub fn listed(&self, lists: &Crls, now: Timestamp) -> Option<Said> {
+        lists.said(self.certificate, self.issuer, now)
     }
 
-    /// What a responder's answer says of it at `now`.
-    pub fn answered(&self, answer: &OcspAnswer, now: Timestamp) -> Standing {
-        answer.standing(self.certificate, self.issuer, now)
+    /// What a responder's answer says of it at `now`. `None`: it is about others, or by somebody who may not say.
+    pub fn answered(&self, answer: &OcspAnswer, now: Timestamp) -> Option<Said> {
+        answer.said(self.certificate, self.issuer, now)
     }
 
     /// What a responder is asked (RFC 6960 §4.1): DER. `None` when the library fails.
@@ -151,11 +178,11 @@ impl Link<'_> {
         crate::ocsp::request(self.certificate, self.issuer).ok()
     }
 
-    /// The first responder that the certificate names itself (RFC 5280 §4.2.2.1).
-    pub fn ocsp_responder(&self) -> Option<String> {
-        // The library's error says that there is none.
-        let named = self.certificate.ocsp_responders().ok()?;
-        named.iter().next().map(ToString::to_string)
+    /// The responders that the certificate names itself (RFC 5280 §4.2.2.1), in its order.
+    pub fn ocsp_responders(&self) -> Vec<String> {
+        // The library's error says that there is none, or that one is no UTF-8.
+        let Ok(named) = self.certificate.ocsp_responders() else { return Vec::new() };
+        named.iter().map(ToString::to_string).filter(|uri| uri.is_ascii()).collect()
     }
 }
 

@@ -1,9 +1,13 @@
 //! Lists of revoked certificates (RFC 5280 §5), and what they say of a chain.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    cmp::Ordering,
+    sync::{Mutex, PoisonError},
+};
 
 use domain::{Timestamp, Ttl};
 use openssl::{
+    bn::BigNum,
     error::ErrorStack,
     pkey::{PKeyRef, Public},
     x509::{CrlStatus, X509Crl, X509KeyUsage, X509Ref},
@@ -11,7 +15,12 @@ use openssl::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{der, path::Standing, peer::instant};
+use crate::{
+    der,
+    path::{Said, Standing},
+    peer::instant,
+    signature,
+};
 
 /// Most lists of one tenant.
 const MOST: usize = 64;
@@ -38,15 +47,19 @@ pub enum CrlsRejected {
     /// A list has no `nextUpdate`: nobody could tell when it is out of date.
     #[error("has a list without nextUpdate")]
     NoNextUpdate,
+    /// A list is signed with MD5, SHA-1, or something else that is no longer trusted, or not known.
+    #[error("has a list whose signature is not by SHA-256 or longer")]
+    Weak,
     /// A list is for a part of its issuer's certificates only, for those of others, or a difference to another list;
     /// or it has another extension that must be understood.
-    #[error("has a list with a critical extension: indirect, partial and delta lists are not supported")]
+    #[error(
+        "has a list with a critical extension, or one for a part: indirect, partial and delta lists are not supported"
+    )]
     Critical,
 }
 
 struct List {
     crl: X509Crl,
-    issuer: Vec<u8>,
     from: Timestamp,
     until: Timestamp,
     /// Whether the key of that digest has signed it: of its issuer's name there are one or two. Checking takes milliseconds
@@ -63,6 +76,8 @@ impl List {
             return Ok(*signed);
         }
         let signed = self.crl.verify(key)?;
+        // Why not is of no account, but the library would tell the next connection on this thread.
+        drop(ErrorStack::get());
         known().push((digest, signed));
         Ok(signed)
     }
@@ -116,27 +131,43 @@ impl Crls {
         if lists.is_empty() { Err(CrlsRejected::Empty) } else { Ok(Self { lists }) }
     }
 
-    /// What is known of `certificate`, which `issuer` has signed, at `now`.
-    pub(crate) fn standing(&self, certificate: &X509Ref, issuer: &X509Ref, now: Timestamp) -> Standing {
-        self.look(certificate, issuer, now).unwrap_or(Standing::Unknown)
+    /// Whether there should be news of one of them.
+    pub fn have_run_out(&self, now: Timestamp) -> bool {
+        self.lists.iter().any(|list| list.until <= now)
     }
 
-    fn look(&self, certificate: &X509Ref, issuer: &X509Ref, now: Timestamp) -> Result<Standing, ErrorStack> {
+    /// What they say of `certificate`, which `issuer` has signed, at `now`.
+    pub(crate) fn said(&self, certificate: &X509Ref, issuer: &X509Ref, now: Timestamp) -> Option<Said> {
+        self.look(certificate, issuer, now).ok().flatten()
+    }
+
+    fn look(
+        &self,
+        certificate: &X509Ref,
+        issuer: &X509Ref,
+        now: Timestamp,
+    ) -> Result<Option<Said>, ErrorStack> {
         // Who may sign certificates may not always sign lists (RFC 5280 §4.2.1.3).
         if issuer.key_usage().is_some_and(|usage| !usage.contains(X509KeyUsage::CRL_SIGN)) {
-            return Ok(Standing::Unknown);
+            return Ok(None);
         }
-        let (name, key) = (certificate.issuer_name().to_der()?, issuer.public_key()?);
-        let by_name = self.lists.iter().filter(|list| list.issuer == name);
-        let mut said = Vec::new();
-        for list in by_name.filter(|list| list.from <= now.plus(SKEW) && now < list.until) {
-            if list.is_signed_by(&key)? {
-                let found = list.crl.get_by_serial(certificate.serial_number());
-                let good = matches!(found, CrlStatus::NotRevoked);
-                said.push(if good { Standing::Good(list.until) } else { Standing::Revoked });
+        let key = issuer.public_key()?;
+        let mut found: Option<Said> = None;
+        for list in self.lists.iter().filter(|list| list.from <= now.plus(SKEW)) {
+            let by_name = list.crl.issuer_name().try_cmp(certificate.issuer_name())? == Ordering::Equal;
+            if !by_name || !list.is_signed_by(&key)? {
+                continue;
             }
+            let listed = list.crl.get_by_serial(certificate.serial_number());
+            let is_revoked = !matches!(listed, CrlStatus::NotRevoked);
+            let said = Said::new((list.from, list.until), Some(is_revoked), now);
+            found = Some(found.map_or(said, |before| Said {
+                from: before.from.max(said.from),
+                until: before.until.min(said.until),
+                standing: Standing::of_lists([before.standing, said.standing].into_iter()),
+            }));
         }
-        Ok(Standing::of_lists(said.into_iter()))
+        Ok(found)
     }
 }
 
@@ -146,20 +177,25 @@ fn read(pem: &str) -> Result<List, CrlsRejected> {
 
 fn judged(crl: X509Crl) -> Result<List, CrlsRejected> {
     let der = crl.to_der().or(Err(CrlsRejected::Unreadable))?;
-    if has_critical_extension(&der).ok_or(CrlsRejected::Unreadable)? {
+    if is_partial(&der).ok_or(CrlsRejected::Unreadable)? {
         return Err(CrlsRejected::Critical);
     }
+    if !signature::is_strong(&der).ok_or(CrlsRejected::Unreadable)? {
+        return Err(CrlsRejected::Weak);
+    }
     let dates = || -> Result<_, ErrorStack> {
-        let until = crl.next_update().map(instant).transpose()?;
-        Ok((crl.issuer_name().to_der()?, instant(crl.last_update())?, until))
+        // The library sorts a list when it is first searched, which takes a while.
+        let _listed = crl.get_by_serial(&*BigNum::new()?.to_asn1_integer()?);
+        Ok((instant(crl.last_update())?, crl.next_update().map(instant).transpose()?))
     };
-    let (issuer, from, until) = dates().or(Err(CrlsRejected::Unreadable))?;
+    let (from, until) = dates().or(Err(CrlsRejected::Unreadable))?;
     let until = until.ok_or(CrlsRejected::NoNextUpdate)?;
-    Ok(List { crl, issuer, from, until, signed: Mutex::default() })
+    Ok(List { crl, from, until, signed: Mutex::default() })
 }
 
-/// Whether an extension of the list must be understood (RFC 5280 §5.2): none is. `None`: it is no list.
-fn has_critical_extension(list: &[u8]) -> Option<bool> {
+/// Whether a list is for less than all certificates of its issuer's: a difference (RFC 5280 §5.2.4), a part (§5.2.5), or
+/// something that must be understood and is not.
+fn is_partial(list: &[u8]) -> Option<bool> {
     const EXTENSIONS: u8 = 0xa0;
     const BOOLEAN: u8 = 0x01;
     let list = der::elements(der::only(list, der::SEQUENCE)?)?;
@@ -167,13 +203,18 @@ fn has_critical_extension(list: &[u8]) -> Option<bool> {
     let Some(extensions) = to_be_signed.iter().find_map(|element| element.of(EXTENSIONS)) else {
         return Some(false);
     };
-    let mut critical = false;
+    let mut partial = false;
     for extension in der::elements(der::only(extensions, der::SEQUENCE)?)? {
         let parts = der::elements(extension.of(der::SEQUENCE)?)?;
-        critical |= parts.iter().filter_map(|part| part.of(BOOLEAN)).any(|value| value != [0]);
+        let name = der::dotted(parts.first()?.of(der::OBJECT_IDENTIFIER)?)?;
+        partial |= PARTIAL.contains(&name.as_str());
+        partial |= parts.iter().filter_map(|part| part.of(BOOLEAN)).any(|value| value != [0]);
     }
-    Some(critical)
+    Some(partial)
 }
+
+/// `deltaCRLIndicator` and `issuingDistributionPoint`, critical or not.
+const PARTIAL: [&str; 2] = ["2.5.29.27", "2.5.29.28"];
 
 impl std::fmt::Debug for Crls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -84,6 +84,8 @@ impl Truststore {
         let mut context = X509StoreContext::new()?;
         context.init(&*self.store(now)?, &leaf, &sent, |context| {
             if !context.verify_cert()? {
+                // What else the library has to say it would tell the next connection on this thread.
+                drop(ErrorStack::get());
                 return Ok(Err(reason(context.error())));
             }
             let mut window = Window { from: certificate.not_before, until: certificate.not_after };

@@ -19,7 +19,8 @@ impl Document for Answer {
     const QUESTION: &'static str = "application/ocsp-request";
     const LONGEST: usize = OcspAnswer::LONGEST;
     /// Kibibytes.
-    const MOST: u64 = 32 * 1024;
+    const MOST: u64 = 64 * 1024;
+    const SHARE: u64 = Self::MOST / 4;
     /// Its own `nextUpdate` ends it.
     const STALE: Ttl = Ttl::from_days(365);
     const SIGNED: bool = true;

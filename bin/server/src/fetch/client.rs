@@ -72,6 +72,7 @@ pub(super) struct Fetcher {
     public: Client,
     private: Client,
     turns: Turns,
+    turns_for_signed: Turns,
     patience: Duration,
 }
 
@@ -108,8 +109,15 @@ impl Fetcher {
             }
             builder.build()
         };
-        let turns = Turns::new(section.max_concurrent);
-        Ok(Self { public: client(false)?, private: client(true)?, turns, patience })
+        let turns = || Turns::new(section.max_concurrent);
+        Ok(Self {
+            public: client(false)?,
+            private: client(true)?,
+            turns: turns(),
+            // Whoever names a place that hangs for its keys does not keep others' revocations from being told.
+            turns_for_signed: turns(),
+            patience,
+        })
     }
 
     /// Fetches for a tenant, in all within the configured time, its turn included.
@@ -119,7 +127,8 @@ impl Fetcher {
         question: Question<'_>,
     ) -> Result<Fetched, FetchError> {
         let work = async {
-            let _turn = self.turns.of(tenant).await;
+            let turns = if question.signed { &self.turns_for_signed } else { &self.turns };
+            let _turn = turns.of(tenant).await;
             self.get(question).await
         };
         tokio::time::timeout(self.patience, work).await.unwrap_or(Err(FetchError::TimedOut))

@@ -14,9 +14,12 @@ pub trait Document: Sized + Send + Sync + 'static {
     const LONGEST: usize;
     /// Most of all that is kept, in the measure of [`Document::weight`].
     const MOST: u64;
+    /// Most of that for one tenant.
+    const SHARE: u64 = Self::MOST;
     /// How much longer than it is fresh it is kept for use while it cannot be fetched.
     const STALE: Ttl;
-    /// Whether it is signed, and says itself until when it counts: then it may come without TLS.
+    /// Whether it is signed, and says itself from when until when it counts. Then it may come without TLS, and one that was
+    /// believed is kept beside a newer one until that is believed, too.
     const SIGNED: bool;
 
     /// Reads one. May take milliseconds.

@@ -1,6 +1,9 @@
 //! A document that was fetched, and how long it counts.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
 
 use domain::{Timestamp, Ttl};
 
@@ -11,7 +14,7 @@ use super::document::Document;
 const FRESH: i64 = 300;
 const FRESH_LEAST: i64 = 30;
 const FRESH_MOST: i64 = 3600;
-/// For how long after that it is used before the first attempt to fetch it again has ended.
+/// For how long after that, or after an attempt to fetch it again has failed, it is used before another one has ended.
 const BESIDE: Ttl = Ttl::from_secs(60);
 
 /// A document that was fetched. Instants are those of a steady clock.
@@ -22,15 +25,52 @@ pub struct Held<D> {
     from: (String, bool),
     fetched_at: Timestamp,
     fresh_until: Timestamp,
-    /// Whether it could not be fetched again since it is stale.
-    is_last: AtomicBool,
+    /// When it could last not be fetched again, milliseconds.
+    failed_at: AtomicI64,
+    /// Whether it has been believed.
+    counted: AtomicBool,
+}
+
+/// What is held of one document.
+#[derive(Debug)]
+pub struct Kept<D> {
+    /// What was fetched last.
+    pub newest: Arc<Held<D>>,
+    /// What was believed last, where that is not it, of those that are signed.
+    pub before: Option<Arc<Held<D>>>,
+}
+
+impl<D: Document> Kept<D> {
+    /// What is held once `next` was fetched.
+    pub(super) fn then(last: Option<&Self>, next: Held<D>) -> Self {
+        let believed = last.filter(|_| D::SIGNED).and_then(|last| {
+            if last.newest.counted.load(Ordering::Relaxed) {
+                Some(Arc::clone(&last.newest))
+            } else {
+                last.before.clone()
+            }
+        });
+        Self { newest: Arc::new(next), before: believed }
+    }
+
+    pub(super) fn weight(&self) -> u32 {
+        let before = self.before.as_ref().map_or(0, |held| held.document.weight());
+        self.newest.document.weight().saturating_add(before)
+    }
 }
 
 impl<D: Document> Held<D> {
     /// Fetched at `now` from a URI, with or without private addresses.
     pub(super) fn new(from: (String, bool), document: D, cache_control: &str, now: Timestamp) -> Self {
         let fresh_until = now.plus(freshness(cache_control));
-        Self { document, from, fetched_at: now, fresh_until, is_last: AtomicBool::new(false) }
+        Self {
+            document,
+            from,
+            fetched_at: now,
+            fresh_until,
+            failed_at: AtomicI64::new(i64::MIN),
+            counted: AtomicBool::new(false),
+        }
     }
 
     /// Whether it was fetched since an instant.
@@ -41,6 +81,11 @@ impl<D: Document> Held<D> {
     /// For how much longer it is fresh; nothing when it is no more.
     pub fn fresh_for(&self, now: Timestamp) -> Ttl {
         self.fresh_until.since(now)
+    }
+
+    /// Notes that it was believed.
+    pub fn counts(&self) {
+        self.counted.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_from(&self, uri: &str, private: bool) -> bool {
@@ -59,12 +104,13 @@ impl<D: Document> Held<D> {
     /// Whether it is used without waiting for another. Whoever was not asked for long is asked first: what was taken out
     /// of the document since should not count once more.
     pub(super) fn is_for_now(&self, now: Timestamp) -> bool {
-        let beside = !self.fresh_until.plus(BESIDE).has_passed(now) || self.is_last.load(Ordering::Relaxed);
+        let failed = Timestamp::from_millis(self.failed_at.load(Ordering::Relaxed));
+        let beside = [self.fresh_until, failed].iter().any(|since| !since.plus(BESIDE).has_passed(now));
         self.is_fresh(now) || (beside && self.is_good(now))
     }
 
     pub(super) fn could_not_be_fetched_again(&self, now: Timestamp) {
-        self.is_last.fetch_or(!self.is_fresh(now), Ordering::Relaxed);
+        self.failed_at.store(now.millis(), Ordering::Relaxed);
     }
 }
 /// How long a document is fresh by its `Cache-Control` (RFC 9111 §5.2.2).

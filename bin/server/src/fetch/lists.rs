@@ -17,8 +17,9 @@ impl Document for Lists {
     const PLACE: &'static str = "mtls_crl_uris";
     const ACCEPT: &'static str = "application/pkix-crl";
     const LONGEST: usize = Crls::LONGEST;
-    /// Kibibytes; in memory they take several times as much.
-    const MOST: u64 = 32 * 1024;
+    /// Kibibytes; in memory they take up to nine times as much.
+    const MOST: u64 = 64 * 1024;
+    const SHARE: u64 = Self::MOST / 4;
     /// Their own `nextUpdate` ends them.
     const STALE: Ttl = Ttl::from_days(365);
     const SIGNED: bool = true;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub use answers::Answer;
 pub use client::causes;
-pub use held::Held;
+pub use held::{Held, Kept};
 pub use keys::KeySet;
 pub use lists::Lists;
 pub use shelf::{Shelf, Wanted};

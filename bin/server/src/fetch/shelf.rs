@@ -7,16 +7,16 @@ use std::{
     time::Duration,
 };
 
-use domain::{TenantId, Timestamp};
-use moka::sync::Cache;
+use domain::{TenantId, Timestamp, Ttl};
+use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 use tokio::sync::watch;
 use url::Url;
 
 use super::{
-    client::{Fetcher, Question},
+    client::{FetchError, Fetcher, Question},
     document::Document,
     engine::Engine,
-    held::Held,
+    held::{Held, Kept},
 };
 use crate::bucket::{BucketKey, Buckets};
 
@@ -24,6 +24,12 @@ use crate::bucket::{BucketKey, Buckets};
 /// a minute after that.
 const BURST: u32 = 5;
 const PER_MINUTE: u32 = 6;
+
+/// For how long nothing signed is fetched from a place that has just failed: whoever needs it has none, and does not wait.
+const PAUSE: Ttl = Ttl::from_secs(15);
+
+/// Places that are remembered as failing.
+const MOST_PLACES: u64 = 10_000;
 
 /// Which document, and what its tenant allows.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +57,11 @@ pub struct Shelf<D> {
 
 /// The documents, and who is fetching which.
 struct Memory<D> {
-    held: Cache<Key, Arc<Held<D>>>,
+    kept: Cache<Key, Arc<Kept<D>>>,
+    /// What each tenant's documents weigh.
+    shares: Arc<Mutex<HashMap<TenantId, u64>>>,
+    /// When a place last failed.
+    failed: Cache<Key, Timestamp>,
     under_way: Mutex<HashMap<Key, UnderWay>>,
 }
 
@@ -76,11 +86,8 @@ async fn end(mut ended: watch::Receiver<()>) {
 impl<D: Document> Shelf<D> {
     /// Nothing yet.
     pub(super) fn new(engine: &Arc<Engine>) -> Self {
-        let weight = |_: &Key, held: &Arc<Held<D>>| held.document.weight();
-        let held = Cache::builder().max_capacity(D::MOST).weigher(weight);
-        let held = held.time_to_idle(Duration::from_hours(24)).build();
         Self {
-            memory: Arc::new(Memory { held, under_way: Mutex::default() }),
+            memory: Arc::new(Memory::default()),
             buckets: Buckets::new(BURST, PER_MINUTE),
             engine: Arc::clone(engine),
         }
@@ -90,14 +97,15 @@ impl<D: Document> Shelf<D> {
     /// as its kind allows. `None` when there is none. One that has only just gone stale, or could not be fetched since,
     /// is used while a fetch goes on beside.
     pub async fn held(&self, wanted: &Wanted<'_>, now: Timestamp) -> Option<Arc<Held<D>>> {
-        let prepared = self.prepare(wanted, now);
-        self.prepared(wanted, prepared, now).await
+        let prepared = self.prepare(wanted, |_document| true, now);
+        self.prepared(wanted, prepared, now).await.map(|kept| Arc::clone(&kept.newest))
     }
 
     /// The first half of [`Shelf::held`]: begins the fetch that is to be waited for, if one is. Of several that were
-    /// prepared, each waits for the slowest alone.
-    pub fn prepare(&self, wanted: &Wanted<'_>, now: Timestamp) -> Prepared {
-        let known = self.memory.known(wanted).filter(|held| held.is_for_now(now));
+    /// prepared, each waits for the slowest alone. A document that is not `usable` is as good as none.
+    pub fn prepare(&self, wanted: &Wanted<'_>, usable: impl Fn(&D) -> bool, now: Timestamp) -> Prepared {
+        let known = self.memory.known(wanted).map(|kept| Arc::clone(&kept.newest));
+        let known = known.filter(|held| held.is_for_now(now) && usable(&held.document));
         let begun = match &known {
             Some(held) if held.is_fresh(now) => None,
             _ => self.begin(wanted, now),
@@ -105,17 +113,17 @@ impl<D: Document> Shelf<D> {
         Prepared(begun.filter(|_| known.is_none()))
     }
 
-    /// The second half.
+    /// The second half: what is held then, usable or not.
     pub async fn prepared(
         &self,
         wanted: &Wanted<'_>,
         Prepared(begun): Prepared,
         now: Timestamp,
-    ) -> Option<Arc<Held<D>>> {
+    ) -> Option<Arc<Kept<D>>> {
         if let Some(ended) = begun {
             end(ended).await;
         }
-        self.memory.known(wanted).filter(|held| held.is_good(now))
+        self.memory.known(wanted).filter(|kept| kept.newest.is_good(now))
     }
 
     /// A newer one than `than`, because that lacks something: fetched at once, unless that was done too often of late.
@@ -125,12 +133,13 @@ impl<D: Document> Shelf<D> {
         than: &Arc<Held<D>>,
         now: Timestamp,
     ) -> Option<Arc<Held<D>>> {
+        let newest = || self.memory.known(wanted).map(|kept| Arc::clone(&kept.newest));
         let is_newer = |held: &Arc<Held<D>>| !Arc::ptr_eq(held, than);
-        if let Some(held) = self.memory.known(wanted).filter(is_newer) {
+        if let Some(held) = newest().filter(is_newer) {
             return Some(held);
         }
         self.fetch(wanted, now).await;
-        self.memory.known(wanted).filter(is_newer)
+        newest().filter(is_newer)
     }
 
     /// Joins the fetch that is under way, or begins one if that may be. Returns when it has ended.
@@ -145,6 +154,9 @@ impl<D: Document> Shelf<D> {
         let mut under_way = self.memory.under_way();
         if let Some(one) = under_way.get(&key).filter(|one| one.is_for(wanted)) {
             return Some(one.ended.clone());
+        }
+        if self.memory.has_failed(wanted, now) {
+            return None;
         }
         // By whose it is, not by URI: whoever changes its URI all the time is fetched from no more often.
         self.buckets.take(BucketKey::new(wanted.tenant, &[D::PLACE, wanted.of]), now).ok()?;
@@ -180,37 +192,95 @@ impl<D: Document> Memory<D> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The document that is held. One from a place that was left is let go of.
-    fn known(&self, wanted: &Wanted<'_>) -> Option<Arc<Held<D>>> {
+    /// Whether what is signed was asked for at that place a moment ago, for whomever, and the place failed.
+    fn has_failed(&self, wanted: &Wanted<'_>, now: Timestamp) -> bool {
+        let failed = self.failed.get(&(wanted.tenant, wanted.uri.into()));
+        failed.is_some_and(|failed| !failed.plus(PAUSE).has_passed(now))
+    }
+
+    /// What is held of the document. What is from a place that was left is let go of.
+    fn known(&self, wanted: &Wanted<'_>) -> Option<Arc<Kept<D>>> {
         let key = wanted.key();
-        let held = self.held.get(&key)?;
-        if held.is_from(wanted.uri, wanted.private) {
-            return Some(held);
+        let kept = self.kept.get(&key)?;
+        if kept.newest.is_from(wanted.uri, wanted.private) {
+            return Some(kept);
         }
-        self.held.invalidate(&key);
+        self.kept.invalidate(&key);
         None
     }
 
     /// Keeps what a fetch has found, unless it is wanted from elsewhere meanwhile.
-    fn end(&self, key: &Key, one: &UnderWay, fetched: Result<(D, String), String>, now: Timestamp) {
+    fn end(&self, key: &Key, one: &UnderWay, fetched: Result<(D, String), Failed>, now: Timestamp) {
         let mut under_way = self.under_way();
         if !under_way.get(key).is_some_and(|last| last.ended.same_channel(&one.ended)) {
             return;
         }
+        let last = self.kept.get(key).filter(|kept| kept.newest.is_from(&one.uri, one.private));
         match fetched {
             Ok((document, cache_control)) => {
                 let from = (one.uri.clone(), one.private);
-                self.held.insert(key.clone(), Arc::new(Held::new(from, document, &cache_control, now)));
+                let next = Held::new(from, document, &cache_control, now);
+                self.keep(key, Kept::then(last.as_deref(), next));
             }
-            Err(problem) => {
-                let uri = without_query(&one.uri);
+            Err(Failed { problem, is_away }) => {
+                let uri = without_credentials(&one.uri);
                 tracing::warn!(place = D::PLACE, uri, problem, "nothing could be fetched");
-                if let Some(held) = self.held.get(key) {
-                    held.could_not_be_fetched_again(now);
+                if D::SIGNED && is_away {
+                    self.failed.insert((key.0, one.uri.as_str().into()), now);
+                }
+                if let Some(kept) = last {
+                    kept.newest.could_not_be_fetched_again(now);
                 }
             }
         }
         under_way.remove(key);
+    }
+
+    /// Keeps it, within the tenant's share.
+    fn keep(&self, key: &Key, kept: Kept<D>) {
+        let weight = u64::from(kept.weight());
+        let replaced = self.kept.get(key).map_or(0, |last| u64::from(last.weight()));
+        {
+            let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = shares.entry(key.0).or_default();
+            if own.saturating_sub(replaced).saturating_add(weight) > D::SHARE {
+                tracing::error!(
+                    place = D::PLACE,
+                    most = D::SHARE,
+                    "a tenant's documents are too large to be kept"
+                );
+                return;
+            }
+            *own = own.saturating_add(weight);
+        }
+        // Whatever leaves the cache, replaced or not, is taken from the share then.
+        self.kept.insert(key.clone(), Arc::new(kept));
+    }
+}
+
+impl<D: Document> Default for Memory<D> {
+    fn default() -> Self {
+        let shares = Arc::new(Mutex::new(HashMap::<TenantId, u64>::new()));
+        let left = Arc::clone(&shares);
+        let leave = move |key: Arc<Key>, kept: Arc<Kept<D>>, cause: RemovalCause| {
+            let mut shares = left.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(own) = shares.get_mut(&key.0) {
+                *own = own.saturating_sub(u64::from(kept.weight()));
+            }
+            if cause == RemovalCause::Size {
+                tracing::warn!(place = D::PLACE, "what was fetched is let go of: there is too much of it");
+            }
+        };
+        let weight = |_: &Key, kept: &Arc<Kept<D>>| kept.weight();
+        let kept = Cache::builder().max_capacity(D::MOST).weigher(weight).eviction_listener(leave);
+        // What was just fetched is wanted, however seldom it was before.
+        let kept = kept.eviction_policy(EvictionPolicy::lru());
+        Self {
+            kept: kept.time_to_idle(Duration::from_hours(24)).build(),
+            shares,
+            failed: Cache::new(MOST_PLACES),
+            under_way: Mutex::default(),
+        }
     }
 }
 
@@ -220,11 +290,21 @@ impl<D> std::fmt::Debug for Shelf<D> {
     }
 }
 
-/// A URI for the log: a query may carry credentials (DECISIONS 2).
-fn without_query(uri: &str) -> String {
+/// A URI for the log: a query may carry credentials (DECISIONS 2), and a certificate may name anything.
+fn without_credentials(uri: &str) -> String {
     let Ok(mut url) = Url::parse(uri) else { return String::new() };
     url.set_query(None);
+    // Where a URI cannot have them there are none.
+    let _none = (url.set_username(""), url.set_password(None));
     url.into()
+}
+
+/// Why there is no document.
+#[derive(Debug)]
+struct Failed {
+    problem: String,
+    /// The place did not answer as it should, whatever was asked.
+    is_away: bool,
 }
 
 /// The document, and `Cache-Control`.
@@ -232,14 +312,15 @@ async fn fetch<D: Document>(
     fetcher: &Fetcher,
     tenant: TenantId,
     (from, asked): (&UnderWay, Vec<u8>),
-) -> Result<(D, String), String> {
+) -> Result<(D, String), Failed> {
     let question = Question::new::<D>((&from.uri, from.private), asked);
-    let fetched = fetcher.bytes(tenant, question).await;
-    let fetched = fetched.map_err(|error| error.to_string())?;
+    let away = |error: FetchError| Failed { problem: error.to_string(), is_away: true };
+    let fetched = fetcher.bytes(tenant, question).await.map_err(away)?;
     // One takes milliseconds to read, in which others are fetched.
     #[expect(clippy::disallowed_methods, reason = "on the two threads that this runtime has for it")]
     let read = tokio::task::spawn_blocking(move || D::read(&fetched.bytes));
-    let document = read.await.map_err(|error| error.to_string())??;
+    let read = read.await.unwrap_or_else(|error| Err(error.to_string()));
+    let document = read.map_err(|problem| Failed { problem, is_away: false })?;
     Ok((document, fetched.cache_control))
 }
 

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use domain::{ChainProblem, OcspResponder, PeerCertificate, TenantId, Thumbprint, Timestamp, Ttl};
-use jose::{Link, Path, Standing, Window};
+use jose::{Link, Path, Said, Standing, Window};
 
 use crate::{
     extract::Call,
-    fetch::{Answer, Held, Lists, Shelf, Wanted, document::Document},
+    fetch::{Answer, Held, Kept, Lists, Wanted, document::Document, target},
     revocation::Revocation,
 };
 
@@ -28,7 +28,7 @@ pub(super) async fn judge(call: &Call, certificate: &PeerCertificate) -> Result<
     let path = truststore.path(certificate, call.now)?;
     let window = match &facts.revocation {
         None => path.window(),
-        Some(rules) => not_revoked(call, rules, &path).await?,
+        Some(rules) => asked(call, rules, &path).await.judge(rules, &path, call.now)?,
     };
     chains.remember(facts, certificate, window);
     Ok(())
@@ -36,33 +36,25 @@ pub(super) async fn judge(call: &Call, certificate: &PeerCertificate) -> Result<
 
 /// What is known of a chain when all that were asked have answered, or could not.
 struct Known {
-    lists: Vec<Option<Arc<Held<Lists>>>>,
+    lists: Vec<Option<Arc<Kept<Lists>>>>,
     /// By link; empty where the tenant names no responder.
-    answers: Vec<Option<Arc<Held<Answer>>>>,
+    answers: Vec<Option<Arc<Kept<Answer>>>>,
     /// By the steady clock.
     asked_at: Timestamp,
-}
-
-async fn not_revoked(call: &Call, rules: &Revocation, path: &Path) -> Result<Window, ChainProblem> {
-    let questions = questions(rules, path);
-    let known = asked(call, rules, &questions).await;
-    match known.judge(rules, path, call.now) {
-        // What is held may have run out by its own dates, although it could not be fetched again for a while.
-        Err(ChainProblem::RevocationUnknown) if known.is_of_before() => {
-            known.renewed(call, rules, &questions).await.judge(rules, path, call.now)
-        }
-        judged => judged,
-    }
 }
 
 impl Known {
     fn judge(&self, rules: &Revocation, path: &Path, now: Timestamp) -> Result<Window, ChainProblem> {
         let standings = |number: usize, link: Link<'_>| {
-            let fetched = self.lists.iter().flatten().map(|held| &held.document.crls);
-            let listed = rules.given.iter().chain(fetched).map(|crls| link.listed(crls, now));
+            let given = rules.given.iter().filter_map(|crls| link.listed(crls, now));
+            let fetched = self.lists.iter().flatten();
+            let fetched =
+                fetched.filter_map(|kept| believed(kept, |lists: &Lists| link.listed(&lists.crls, now)));
+            let listed = given.chain(fetched).map(|said| said.standing);
             let lists = rules.has_lists().then(|| Standing::of_lists(listed));
-            let answer = self.answers.get(number).map(|held| {
-                held.as_ref().map_or(Standing::Unknown, |held| link.answered(&held.document.ocsp, now))
+            let answer = self.answers.get(number).map(|kept| {
+                let said = |kept| believed(kept, |answer: &Answer| link.answered(&answer.ocsp, now));
+                kept.as_deref().and_then(said).map_or(Standing::Unknown, |said| said.standing)
             });
             lists.into_iter().chain(answer).collect()
         };
@@ -72,64 +64,38 @@ impl Known {
 
     /// When what was fetched will have been fetched again.
     fn again_in(&self) -> Option<Ttl> {
-        let lists = self.lists.iter().map(|held| fresh(held.as_deref(), self.asked_at));
-        let answers = self.answers.iter().map(|held| fresh(held.as_deref(), self.asked_at));
+        let lists = self.lists.iter().map(|kept| fresh(kept.as_deref(), self.asked_at));
+        let answers = self.answers.iter().map(|kept| fresh(kept.as_deref(), self.asked_at));
         lists.chain(answers).min()
     }
-
-    /// Whether anything of it was fetched for an earlier request.
-    fn is_of_before(&self) -> bool {
-        let lists = self.lists.iter().flatten().map(|held| held.is_fetched_since(self.asked_at));
-        let answers = self.answers.iter().flatten().map(|held| held.is_fetched_since(self.asked_at));
-        !lists.chain(answers).all(std::convert::identity)
-    }
-
-    /// The same with what was fetched for earlier requests fetched again.
-    async fn renewed(&self, call: &Call, rules: &Revocation, questions: &[Option<Question>]) -> Self {
-        let (outbound, tenant) = (&call.app.outbound, call.facts.tenant.id);
-        let mut known = Self { lists: Vec::new(), answers: Vec::new(), asked_at: self.asked_at };
-        for (uri, held) in rules.uris.iter().zip(&self.lists) {
-            let wanted = list(uri, tenant, rules.private);
-            known.lists.push(renewed(&outbound.lists, &wanted, held.clone(), self.asked_at).await);
-        }
-        for (question, held) in questions.iter().zip(&self.answers) {
-            known.answers.push(match question {
-                Some(question) => {
-                    let wanted = question.wanted(tenant, rules.private);
-                    renewed(&outbound.answers, &wanted, held.clone(), self.asked_at).await
-                }
-                None => None,
-            });
-        }
-        known
-    }
 }
 
-async fn renewed<D: Document>(
-    shelf: &Shelf<D>,
-    wanted: &Wanted<'_>,
-    held: Option<Arc<Held<D>>>,
-    now: Timestamp,
-) -> Option<Arc<Held<D>>> {
-    let held = held?;
-    if held.is_fetched_since(now) {
-        return Some(held);
-    }
-    shelf.newer(wanted, &held, now).await.or(Some(held))
+fn fresh<D: Document>(kept: Option<&Kept<D>>, now: Timestamp) -> Ttl {
+    kept.map_or(Ttl::ZERO, |kept| kept.newest.fresh_for(now)).max(BRIEFLY)
 }
 
-fn fresh<D: Document>(held: Option<&Held<D>>, now: Timestamp) -> Ttl {
-    held.map_or(Ttl::ZERO, |held| held.fresh_for(now)).max(BRIEFLY)
+/// What the newest that is signed as it should be says. Whoever can make the server fetch something else, or something
+/// older, does not make it forget what it knows.
+fn believed<D: Document>(kept: &Kept<D>, says: impl Fn(&D) -> Option<Said>) -> Option<Said> {
+    let said = |held: &Arc<Held<D>>| Some((says(&held.document)?, Arc::clone(held)));
+    let (said, held) = match (said(&kept.newest), kept.before.as_ref().and_then(said)) {
+        (Some(newest), Some(before)) if before.0.from > newest.0.from => before,
+        (Some(newest), _) => newest,
+        (None, before) => before?,
+    };
+    held.counts();
+    Some(said)
 }
 
 /// What a responder is asked about one link.
-struct Question {
+struct Question<'a> {
+    link: Link<'a>,
     uri: String,
     request: Vec<u8>,
     of: String,
 }
 
-impl Question {
+impl Question<'_> {
     fn wanted(&self, tenant: TenantId, private: bool) -> Wanted<'_> {
         Wanted { tenant, of: &self.of, uri: &self.uri, question: &self.request, private }
     }
@@ -139,13 +105,21 @@ fn list(uri: &str, tenant: TenantId, private: bool) -> Wanted<'_> {
     Wanted { tenant, of: uri, uri, question: &[], private }
 }
 
-/// Asks all that are to be asked, at once, and waits for them.
-async fn asked(call: &Call, rules: &Revocation, questions: &[Option<Question>]) -> Known {
+/// Asks all that are to be asked, at once, and waits for them. What has run out by its own dates, or says nothing, is
+/// asked for again before that is held against anyone.
+async fn asked(call: &Call, rules: &Revocation, path: &Path) -> Known {
     let (outbound, asked_at) = (&call.app.outbound, call.app.clock.steady());
-    let (tenant, private) = (call.facts.tenant.id, rules.private);
-    let fetch = |uri: &String| outbound.lists.prepare(&list(uri, tenant, private), asked_at);
+    let (tenant, private, now) = (call.facts.tenant.id, rules.private, call.now);
+    let holds = |lists: &Lists| !lists.crls.have_run_out(now);
+    let fetch = |uri: &String| outbound.lists.prepare(&list(uri, tenant, private), holds, asked_at);
     let lists: Vec<_> = rules.uris.iter().map(fetch).collect();
-    let ask = |question: &Question| outbound.answers.prepare(&question.wanted(tenant, private), asked_at);
+    let ask = |question: &Question<'_>| {
+        let said = |answer: &Answer| question.link.answered(&answer.ocsp, now);
+        let holds = |answer: &Answer| said(answer).is_some_and(|said| now < said.until);
+        outbound.answers.prepare(&question.wanted(tenant, private), holds, asked_at)
+    };
+    let links = rules.ocsp.iter().flat_map(|_responder| path.links());
+    let questions: Vec<_> = links.map(|link| question(rules, link)).collect();
     let answers: Vec<_> = questions.iter().map(|question| question.as_ref().map(ask)).collect();
     let mut known = Known { lists: Vec::new(), answers: Vec::new(), asked_at };
     for (uri, prepared) in rules.uris.iter().zip(lists) {
@@ -164,19 +138,16 @@ async fn asked(call: &Call, rules: &Revocation, questions: &[Option<Question>]) 
     known
 }
 
-/// What is asked about each link; nothing where the tenant names no responder.
-fn questions(rules: &Revocation, path: &Path) -> Vec<Option<Question>> {
-    let links = rules.ocsp.iter().flat_map(|_responder| path.links());
-    links.map(|link| question(rules, link)).collect()
-}
-
-/// `None` where nobody can be asked: no responder is named, or the certificate names none.
-fn question(rules: &Revocation, link: Link<'_>) -> Option<Question> {
+/// `None` where nobody can be asked: no responder is named, or the certificate names none that may be asked.
+fn question<'a>(rules: &Revocation, link: Link<'a>) -> Option<Question<'a>> {
     let uri = match rules.ocsp.as_ref()? {
         OcspResponder::At(uri) => uri.clone(),
-        OcspResponder::OfCertificate => link.ocsp_responder()?,
+        OcspResponder::OfCertificate => {
+            let mut named = link.ocsp_responders().into_iter();
+            named.find(|uri| target::check_signed(uri, rules.private).is_ok())?
+        }
     };
     let request = link.ocsp_request()?;
     let of = Thumbprint::of(&request).to_base64url();
-    Some(Question { uri, request, of })
+    Some(Question { link, uri, request, of })
 }

@@ -49,7 +49,7 @@ pub fn revocation_list(bytes: &[u8]) {
     if let Ok(lists) = Crls::from_bytes(bytes) {
         assert!(bytes.len() <= Crls::LONGEST);
         let said = link().listed(&lists, NOW);
-        assert!(!matches!(said, Standing::Good(_)), "a forged list counts");
+        assert!(said.is_none_or(|said| said.standing == Standing::Revoked), "a forged list counts");
     }
 }
 
@@ -58,7 +58,7 @@ pub fn ocsp_answer(bytes: &[u8]) {
     if let Ok(answer) = OcspAnswer::from_der(bytes) {
         assert!(bytes.len() <= OcspAnswer::LONGEST);
         let said = link().answered(&answer, NOW);
-        assert!(!matches!(said, Standing::Good(_)), "a forged answer counts");
+        assert!(said.is_none_or(|said| said.standing == Standing::Revoked), "a forged answer counts");
     }
 }
 
@@ -69,8 +69,10 @@ mod tests {
     #[test]
     fn what_the_authority_has_signed_counts() {
         let list = include_bytes!("../../../../fixtures/fuzz/revocation_list/revoking");
-        assert_eq!(link().listed(&Crls::from_bytes(list).unwrap(), NOW), Standing::Revoked);
+        let said = link().listed(&Crls::from_bytes(list).unwrap(), NOW).unwrap();
+        assert_eq!(said.standing, Standing::Revoked);
         let answer = include_bytes!("../../../../fixtures/fuzz/ocsp_answer/revoked");
-        assert_eq!(link().answered(&OcspAnswer::from_der(answer).unwrap(), NOW), Standing::Revoked);
+        let said = link().answered(&OcspAnswer::from_der(answer).unwrap(), NOW).unwrap();
+        assert_eq!(said.standing, Standing::Revoked);
     }
 }

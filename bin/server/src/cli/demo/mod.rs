@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use domain::{AuthMethod, ClientId, TenantName, port::ClientLookup as _};
+use domain::{AuthMethod, ClientId, GrantType, TenantName, port::ClientLookup as _};
 use jose::{MasterKey, OsEntropy, pki::key_set_of};
 use storage::Database;
 
@@ -301,17 +301,19 @@ fn by_key_line(url: &str, pki: &Pki) -> String {
 
 /// What shows that certificates prove a client: one that does, and two that do not.
 fn by_certificate_lines(address: SocketAddr, pki: &Pki) -> Vec<String> {
-    let line = |name: &str, what: &str| {
+    let by = |grant: &str, name: &str, what: &str| {
         format!(
-            "  curl --cacert {} --cert {} --key {} -d grant_type=client_credentials -d client_id=client1 \
+            "  curl --cacert {} --cert {} --key {} -d grant_type={grant} -d client_id=client1 \
              'https://{address}/idp/ONLINEBANK/authn/token?_tlsclientauth=1' # {what}",
             pki.file("ca.pem").display(),
             pki.file(&format!("{name}.pem")).display(),
             pki.file(&format!("{name}.key")).display(),
         )
     };
+    let line = |name: &str, what: &str| by("client_credentials", name, what);
     vec![
         line("client1", "tls_client_auth"),
+        by(GrantType::ClientSecretPki.as_str(), "client1", "client_secret_pki"),
         line("client1-self-signed", "self_signed_tls_client_auth"),
         line("stranger", "refused: its CA is unknown"),
         line("expired", "refused: it has expired"),

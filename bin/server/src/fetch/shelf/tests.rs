@@ -38,8 +38,9 @@ fn memory_is_bounded_in_keys() {
     for number in 0..1000 {
         fetched(&sets, &format!("c{number}"), "https://client.example/jwks");
     }
-    sets.memory.held.run_pending_tasks();
-    let keys: usize = sets.memory.held.iter().map(|(_, held)| held.document.verifier.key_count()).sum();
+    sets.memory.kept.run_pending_tasks();
+    let keys: usize =
+        sets.memory.kept.iter().map(|(_, kept)| kept.newest.document.verifier.key_count()).sum();
     assert!((10_000..=20_000).contains(&keys), "{keys}");
     assert!(sets.memory.under_way().is_empty());
 }
@@ -50,12 +51,12 @@ fn a_client_has_one_set_however_many_places_it_names() {
     for number in 0..100 {
         fetched(&sets, "c", &format!("https://client.example/jwks?{number}"));
     }
-    sets.memory.held.run_pending_tasks();
-    assert_eq!(sets.memory.held.entry_count(), 1);
+    sets.memory.kept.run_pending_tasks();
+    assert_eq!(sets.memory.kept.entry_count(), 1);
     assert!(known(&sets, "c", "https://client.example/jwks?99"));
     assert!(!known(&sets, "c", "https://client.example/jwks?98"));
-    sets.memory.held.run_pending_tasks();
-    assert_eq!(sets.memory.held.entry_count(), 0, "nobody asks there any more");
+    sets.memory.kept.run_pending_tasks();
+    assert_eq!(sets.memory.kept.entry_count(), 0, "nobody asks there any more");
 }
 
 #[test]

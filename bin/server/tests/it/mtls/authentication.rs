@@ -181,3 +181,24 @@ fn a_public_clients_certificate_proves_nothing() {
     assert_ne!(answer.status, 200);
     assert_ne!(answer.json()["error"], "invalid_client", "it may name itself: {:?}", answer.json());
 }
+
+/// What the TLS library has to say of a bad chain it must not tell another connection of the thread.
+#[test]
+fn a_forged_certificate_on_one_connection_does_not_end_another() {
+    let bank = Bank::start();
+    let forged = issued(
+        &[("C", "NO"), ("O", "Bank"), ("CN", "client1")],
+        Purpose::Client,
+        Some(&authority("Test CA")),
+    );
+    let own = bank.client("client1");
+    let form = "grant_type=client_credentials&client_id=client1";
+    let mut standing = Caller { certificate: Some(&own), ..Caller::default() }.connect(bank.address);
+    assert_eq!(post(&mut standing, ("localhost", TOKEN), "", form).status, 200);
+    for _ in 0..3 {
+        assert_eq!(bank.with(&forged, "client1").status, 401);
+        for _ in 0..3 {
+            assert_eq!(post(&mut standing, ("localhost", TOKEN), "", form).status, 200);
+        }
+    }
+}

@@ -129,11 +129,72 @@ fn where_no_list_can_be_had_it_is_closed_or_open_as_the_tenant_says() {
 }
 
 #[test]
+fn a_revocation_does_not_end_with_its_list_and_is_not_displaced_by_an_older_one() {
+    let publisher = Publisher::start(Answer::Status(404));
+    let bank = bank_over(&publisher, "open");
+    let client = bank.client("client1");
+    let list = |revoked: &[&Issued], from: Timestamp| {
+        Answer::Set(bank.ca.revocation_list(revoked, (from, NOW.plus(DAY))).unwrap(), "max-age=300")
+    };
+    publisher.says(list(&[&client], NOW.minus(Ttl::from_secs(60))));
+    assert_eq!(bank.with(&client, "client1").status, 401);
+    for (why, answer) in [
+        ("an older list", list(&[], NOW.minus(DAY))),
+        ("another's", Answer::Set(authority("Test CA").revocation_list(&[], today()).unwrap(), "")),
+        ("no list", Answer::Set("<html>".to_owned(), "")),
+        ("nothing", Answer::Status(500)),
+    ] {
+        publisher.says(answer);
+        bank.server.later(400);
+        assert_eq!(bank.with(&client, "client1").status, 401, "{why}");
+    }
+    bank.server.later(2 * 24 * 3600);
+    assert_eq!(bank.with(&client, "client1").status, 401, "all have run out");
+    // The authority takes it back.
+    let now = bank.server.clock.now();
+    publisher.says(Answer::Set(bank.ca.revocation_list(&[], (now, now.plus(DAY))).unwrap(), ""));
+    bank.server.later(60);
+    assert_eq!(bank.with(&client, "client1").status, 200);
+}
+
+#[test]
+fn a_list_that_has_run_out_is_asked_for_again_however_fresh_it_was_said_to_be() {
+    let publisher = Publisher::start(Answer::Status(404));
+    let bank = bank_over(&publisher, "open");
+    let client = bank.client("client1");
+    let until = |revoked: &[&Issued], until: Timestamp| {
+        Answer::Set(bank.ca.revocation_list(revoked, (NOW.minus(DAY), until)).unwrap(), "max-age=3600")
+    };
+    publisher.says(until(&[], NOW.plus(Ttl::from_secs(300))));
+    assert_eq!(bank.with(&client, "client1").status, 200);
+    publisher.says(until(&[&client], NOW.plus(DAY)));
+    bank.server.later(301);
+    assert_eq!((bank.with(&client, "client1").status, publisher.asked()), (401, 2));
+}
+
+#[test]
+fn one_place_that_hangs_does_not_keep_another_from_being_asked() {
+    let (hanging, publisher) = (Publisher::start(Answer::Hang), Publisher::start(Answer::Status(404)));
+    let uris = [hanging.url(), publisher.url()];
+    let change = |raw: &mut countersign_server::config::RawConfig| raw.outbound.timeout_ms = 300;
+    let bank = Bank::made(AskFor::Ask, |ca| with_uris(ca, &uris, "closed"), change);
+    publisher.says(der(&bank.ca, &[]));
+    for _ in 0..5 {
+        assert_eq!(bank.with(&bank.client("client1"), "client1").status, 200);
+    }
+    assert_eq!(hanging.asked(), 1, "who has just failed is not waited for again");
+    hanging.lets_go();
+}
+
+#[test]
 fn clients_without_number_make_a_handful_of_fetches() {
     let publisher = Publisher::start(Answer::Status(500));
     let bank = bank_over(&publisher, "closed");
     for _ in 0..30 {
         assert_eq!(bank.with(&bank.client("client1"), "client1").status, 401);
     }
-    assert!((1..=5).contains(&publisher.asked()), "{}", publisher.asked());
+    assert_eq!(publisher.asked(), 1, "the place has failed");
+    bank.server.later(16);
+    assert_eq!(bank.with(&bank.client("client1"), "client1").status, 401);
+    assert_eq!(publisher.asked(), 2, "after a while it is tried again");
 }

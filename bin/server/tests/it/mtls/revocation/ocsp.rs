@@ -21,8 +21,10 @@ use super::*;
 /// What the responder does with a question.
 #[derive(Clone)]
 enum Does {
-    /// Looks into its index, and signs as `signer.pem`, for so many minutes.
-    Answers(u32),
+    /// Looks into its index, and signs as `signer.pem`, for an hour.
+    Answers,
+    /// The same with more arguments for `openssl ocsp`.
+    AnswersWith(&'static [&'static str]),
     /// Says these bytes, whatever was asked.
     Says(Vec<u8>),
     /// Is not there.
@@ -44,7 +46,7 @@ impl Responder {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let responder = Self {
             files: Arc::new(tempfile::tempdir().unwrap()),
-            does: Arc::new(Mutex::new(Does::Answers(60))),
+            does: Arc::new(Mutex::new(Does::Answers)),
             asked: Arc::default(),
             said: Arc::default(),
             port: listener.local_addr().unwrap().port(),
@@ -88,7 +90,7 @@ impl Responder {
             format!("{state}\t491231235959Z\t{since}\t{serial}\tunknown\t/CN={serial}\n")
         };
         file("index.txt", &certificates.iter().map(line).collect::<String>());
-        self.does(Does::Answers(60));
+        self.does(Does::Answers);
     }
 }
 
@@ -110,7 +112,8 @@ fn respond(stream: TcpStream, files: &Path, does: &Does) -> Option<Vec<u8>> {
     let mut question = vec![0; length];
     reader.read_exact(&mut question).unwrap();
     let answer = match does {
-        Does::Answers(minutes) => made(files, &question, *minutes),
+        Does::Answers => made(files, &question, &[]),
+        Does::AnswersWith(more) => made(files, &question, more),
         Does::Says(bytes) => bytes.clone(),
         Does::Fails => {
             drop(reader.get_mut().write_all(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"));
@@ -123,7 +126,7 @@ fn respond(stream: TcpStream, files: &Path, does: &Does) -> Option<Vec<u8>> {
 }
 
 /// What OpenSSL's responder says.
-fn made(files: &Path, question: &[u8], minutes: u32) -> Vec<u8> {
+fn made(files: &Path, question: &[u8], more: &[&str]) -> Vec<u8> {
     std::fs::write(files.join("question.der"), question).unwrap();
     let run = Command::new("openssl")
         .current_dir(files)
@@ -138,7 +141,8 @@ fn made(files: &Path, question: &[u8], minutes: u32) -> Vec<u8> {
             "-rkey",
             "signer.key",
         ])
-        .args(["-reqin", "question.der", "-respout", "answer.der", "-nmin", &minutes.to_string()])
+        .args(["-reqin", "question.der", "-respout", "answer.der", "-nmin", "60"])
+        .args(more)
         .output()
         .unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
@@ -191,6 +195,8 @@ fn what_the_responder_does_not_know_is_closed_or_open_as_the_tenant_says() {
         {
             responder.does(does);
             assert_eq!(bank.with(&bank.client("client1"), "client1").status, status, "{mode}");
+            // Who has failed is not asked for a while.
+            bank.server.later(16);
         }
         assert_eq!(responder.asked(), 5);
     }
@@ -225,6 +231,61 @@ fn only_the_authority_or_whom_it_has_certified_for_it_is_believed() {
         assert_eq!(bank.with(&certificate, "client1").status, status, "{who}");
     }
     assert_eq!(reasons(&bank), ["certificate_revocation_unknown"]);
+}
+
+#[test]
+fn an_authority_need_not_send_its_own_certificate() {
+    let responder = Responder::start();
+    let bank = bank_asking(&responder.uri(), "");
+    let (good, revoked) = (bank.client("client1"), bank.client("client1"));
+    responder.knows(&bank.ca, &[(&good, false), (&revoked, true)], &bank.ca);
+    responder.does(Does::AnswersWith(&["-resp_no_certs"]));
+    assert_eq!(bank.with(&good, "client1").status, 200);
+    assert_eq!(bank.with(&revoked, "client1").status, 401);
+    assert_eq!(reasons(&bank), ["certificate_revoked"]);
+}
+
+#[test]
+fn signatures_that_are_wrong_or_weak_say_nothing() {
+    for more in [&["-rmd", "sha1"][..], &["-badsig"]] {
+        let responder = Responder::start();
+        let bank = bank_asking(&responder.uri(), "");
+        let client = bank.client("client1");
+        responder.knows(&bank.ca, &[(&client, false)], &bank.ca);
+        responder.does(Does::AnswersWith(more));
+        assert_eq!(bank.with(&client, "client1").status, 401, "{more:?}");
+    }
+}
+
+#[test]
+fn what_is_known_is_not_forgotten_for_something_worse() {
+    let responder = Responder::start();
+    let bank = bank_asking(&responder.uri(), "mtls_revocation = \"open\"");
+    let (client, stranger) = (bank.client("client1"), authority("Test CA"));
+    responder.knows(&bank.ca, &[(&client, false)], &bank.ca);
+    assert_eq!(bank.with(&client, "client1").status, 200);
+    let good = responder.said.lock().unwrap().clone();
+    // Answers count in seconds: the next one is younger.
+    let begun = SystemTime::now();
+    wait_for(std::time::Duration::from_secs(10), || {
+        (begun.elapsed().unwrap().as_millis() > 1100).then_some(())
+    });
+    responder.knows(&bank.ca, &[(&client, true)], &bank.ca);
+    bank.server.later(400);
+    assert_eq!(bank.with(&client, "client1").status, 401);
+    // The old answer once more, another's, and one about nobody: it stays revoked, also after all of them have run out.
+    responder.does(Does::Says(good));
+    bank.server.later(400);
+    assert_eq!(bank.with(&client, "client1").status, 401, "an older answer");
+    for _ in 0..3 {
+        responder.knows(&bank.ca, &[(&client, false)], &stranger);
+        bank.server.later(400);
+        assert_eq!(bank.with(&client, "client1").status, 401, "an answer that anybody can make");
+    }
+    responder.does(Does::Fails);
+    bank.server.later(7200);
+    assert_eq!(bank.with(&client, "client1").status, 401, "run out");
+    assert_eq!(reasons(&bank), ["certificate_revoked"]);
 }
 
 #[test]
