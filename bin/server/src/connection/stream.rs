@@ -8,6 +8,7 @@ use std::{
 };
 
 use actix_web::rt::net::TcpStream;
+use openssl::error::ErrorStack;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_openssl::SslStream;
 
@@ -21,6 +22,9 @@ const AT_ONCE: usize = 8 * 1024;
 pub trait Underlying: AsyncRead + AsyncWrite + Unpin {
     /// Whether there is something to read, or may be. `false`: the task is woken when something comes.
     fn has_more(&self, context: &mut Context<'_>) -> bool;
+
+    /// Called before anything else.
+    fn begin(&self) {}
 }
 
 impl Underlying for TcpStream {
@@ -33,6 +37,12 @@ impl Underlying for SslStream<TcpStream> {
     fn has_more(&self, _context: &mut Context<'_>) -> bool {
         // What came may be here already, or make no record yet: only reading tells.
         true
+    }
+
+    fn begin(&self) {
+        // The library notes errors by thread, and asks there whether a read that has nothing yet has failed
+        // (SSL_get_error(3)): what it thought of a certificate, on whatever connection, would end this one.
+        drop(ErrorStack::get());
     }
 }
 
@@ -87,6 +97,7 @@ impl<Io: Underlying> AsyncRead for Watched<Io> {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
+        self.io.begin();
         let result = Pin::new(&mut self.io).poll_read(context, buffer);
         if result.is_pending() {
             self.state.read.set(0);
@@ -105,6 +116,7 @@ impl<Io: Underlying> AsyncWrite for Watched<Io> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.going_on()?;
+        self.io.begin();
         let result = Pin::new(&mut self.io).poll_write(context, bytes);
         let stalled = self.state.stalled.get().is_some();
         self.state.sent(result.is_pending());
@@ -118,10 +130,12 @@ impl<Io: Underlying> AsyncWrite for Watched<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.begin();
         Pin::new(&mut self.io).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.begin();
         Pin::new(&mut self.io).poll_shutdown(context)
     }
 }
