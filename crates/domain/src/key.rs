@@ -25,6 +25,8 @@ pub enum SigningAlg {
     EdDSA,
 }
 
+const ED25519: &str = "Ed25519";
+
 impl SigningAlg {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::RS256, Self::PS256, Self::ES256, Self::EdDSA];
@@ -42,6 +44,17 @@ impl SigningAlg {
     /// Reads an `alg` value.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|alg| alg.as_str() == text)
+    }
+
+    /// Reads the `alg` value of what others sign. They may say `Ed25519`, by its own name (RFC 9864 §2.2), for `EdDSA` on
+    /// the one curve that there is here.
+    pub fn parse_foreign(text: &str) -> Option<Self> {
+        if text == ED25519 { Some(Self::EdDSA) } else { Self::parse(text) }
+    }
+
+    /// The `alg` values by which others may call it ([`Self::parse_foreign`]).
+    pub fn foreign_names(self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.as_str()).chain((self == Self::EdDSA).then_some(ED25519))
     }
 }
 

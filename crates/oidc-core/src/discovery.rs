@@ -77,7 +77,8 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
     put("revocation_endpoint_auth_methods_supported", methods.into());
     put("introspection_endpoint_auth_methods_supported", proven.into());
     // RFC 8414 §2: required where there are methods by JWT.
-    let assertions: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain(["HS256"]).collect();
+    let assertions: Vec<&str> =
+        SigningAlg::ALL.into_iter().flat_map(SigningAlg::foreign_names).chain(["HS256"]).collect();
     for endpoint in ["token", "revocation", "introspection"] {
         let member = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
         put(&member, assertions.clone().into());
@@ -87,7 +88,10 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
     put("userinfo_signing_alg_values_supported", algs.clone().into());
     put("introspection_signing_alg_values_supported", algs.into());
     // RFC 9449 §5.1, RFC 8705 §3.3.
-    put("dpop_signing_alg_values_supported", dpop::ALGS.iter().map(|alg| alg.as_str()).collect());
+    put(
+        "dpop_signing_alg_values_supported",
+        dpop::ALGS.into_iter().flat_map(SigningAlg::foreign_names).collect(),
+    );
     put("tls_client_certificate_bound_access_tokens", mtls.is_some().into());
     put(
         "scopes_supported",

@@ -73,6 +73,10 @@ impl<D: Document> Held<D> {
         }
     }
 
+    pub(super) const fn fetched_at(&self) -> Timestamp {
+        self.fetched_at
+    }
+
     /// Whether it was fetched since an instant.
     pub fn is_fetched_since(&self, instant: Timestamp) -> bool {
         self.fetched_at >= instant

@@ -239,22 +239,41 @@ impl<D: Document> Memory<D> {
     /// Keeps it, within the tenant's share.
     fn keep(&self, key: &Key, kept: Kept<D>) {
         let weight = u64::from(kept.weight());
-        let replaced = self.kept.get(key).map_or(0, |last| u64::from(last.weight()));
-        {
-            let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-            let own = shares.entry(key.0).or_default();
-            if own.saturating_sub(replaced).saturating_add(weight) > D::SHARE {
-                tracing::error!(
-                    place = D::PLACE,
-                    most = D::SHARE,
-                    "a tenant's documents are too large to be kept"
-                );
-                return;
-            }
-            *own = own.saturating_add(weight);
+        if D::SHARE < D::MOST && self.share(key.0).saturating_add(weight) > D::SHARE {
+            self.make_room(key.0, D::SHARE.saturating_mul(3) / 4);
         }
-        // Whatever leaves the cache, replaced or not, is taken from the share then.
+        let mut shares = self.shares();
+        let own = shares.entry(key.0).or_default();
+        *own = own.saturating_add(weight);
+        // Whatever leaves the cache, also what this one replaces, is taken from the share when it does.
+        drop(shares);
         self.kept.insert(key.clone(), Arc::new(kept));
+    }
+
+    /// Lets go of what a tenant has fetched longest ago, until no more than so much is left.
+    fn make_room(&self, tenant: TenantId, left: u64) {
+        tracing::warn!(
+            place = D::PLACE,
+            most = D::SHARE,
+            "a tenant's oldest documents are let go of: they are too many"
+        );
+        let own = self.kept.iter().filter(|(key, _)| key.0 == tenant);
+        let mut own: Vec<_> = own.map(|(key, kept)| (kept.newest.fetched_at(), key)).collect();
+        own.sort_unstable();
+        for (_fetched_at, key) in own {
+            if self.share(tenant) <= left {
+                break;
+            }
+            self.kept.invalidate(&*key);
+        }
+    }
+
+    fn share(&self, tenant: TenantId) -> u64 {
+        self.shares().get(&tenant).copied().unwrap_or_default()
+    }
+
+    fn shares(&self) -> MutexGuard<'_, HashMap<TenantId, u64>> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -277,7 +277,7 @@ fn auth_signing_algs(members: Members<'_>, method: AuthMethod) -> Result<BTreeSe
     let Some(text) = members.text("token_endpoint_auth_signing_alg", problem.clone())? else {
         return Ok(BTreeSet::new());
     };
-    match (method, SigningAlg::parse(text)) {
+    match (method, SigningAlg::parse_foreign(text)) {
         (AuthMethod::ClientSecretJwt, None) if text == "HS256" => Ok(BTreeSet::new()),
         (AuthMethod::PrivateKeyJwt, Some(alg)) => Ok(BTreeSet::from([alg])),
         _ => Err(problem),

@@ -56,7 +56,8 @@ impl Assertion {
         let alg = match header.get("alg").and_then(Value::as_str) {
             Some("HS256") => AssertionAlg::Hs256,
             Some(name) => {
-                SigningAlg::parse(name).map(AssertionAlg::Signed).ok_or(Reason::AssertionAlgorithm)?
+                let alg = SigningAlg::parse_foreign(name).map(AssertionAlg::Signed);
+                alg.ok_or(Reason::AssertionAlgorithm)?
             }
             None => return Err(Reason::AssertionAlgorithm),
         };

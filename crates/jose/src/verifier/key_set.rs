@@ -139,7 +139,7 @@ fn public_key(
 
 /// Whether a key is for `alg`, as far as it says (RFC 7517 §4.4).
 fn fits(alg: SigningAlg, jwk: &Claims) -> bool {
-    jwk.get("alg").is_none_or(|own| own.as_str() == Some(alg.as_str()))
+    jwk.get("alg").is_none_or(|own| own.as_str().and_then(SigningAlg::parse_foreign) == Some(alg))
 }
 
 /// `use` and `key_ops` (RFC 7517 §4.2, §4.3), where they are given.

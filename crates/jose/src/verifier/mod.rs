@@ -208,5 +208,9 @@ fn json_object(bytes: &[u8]) -> Result<Claims, JwsRejected> {
 }
 
 fn accepted_alg(header: &Claims) -> Result<SigningAlg, JwsRejected> {
-    header.get("alg").and_then(Value::as_str).and_then(SigningAlg::parse).ok_or(JwsRejected::Algorithm)
+    header
+        .get("alg")
+        .and_then(Value::as_str)
+        .and_then(SigningAlg::parse_foreign)
+        .ok_or(JwsRejected::Algorithm)
 }

@@ -141,7 +141,7 @@ fn head(header: Claims) -> Result<(SigningAlg, Claims), Refusal> {
     if text("typ") != Some("dpop+jwt") {
         return Err(flawed("dpop_type", "The DPoP proof is not of type dpop+jwt (typ)"));
     }
-    let alg = text("alg").and_then(SigningAlg::parse).filter(|alg| ALGS.contains(alg));
+    let alg = text("alg").and_then(SigningAlg::parse_foreign).filter(|alg| ALGS.contains(alg));
     let alg = alg.ok_or(BAD_ALG)?;
     if EXTENSIONS.iter().any(|name| header.contains_key(*name)) {
         return Err(flawed("dpop_extension", "The DPoP proof asks for an extension that is not accepted"));

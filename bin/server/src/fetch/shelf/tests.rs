@@ -69,3 +69,79 @@ fn a_fetch_from_a_place_that_the_client_has_left_is_not_kept() {
     sets.memory.end(&key("c"), &late, Ok((a_set(), String::new())), NOW);
     assert!(known(&sets, "c", "https://new.example/jwks"));
 }
+
+/// Something signed, of a tenant: four to a share.
+struct Heavy;
+
+impl Document for Heavy {
+    const PLACE: &'static str = "heavy";
+    const ACCEPT: &'static str = "";
+    const LONGEST: usize = 1;
+    const MOST: u64 = 160;
+    const SHARE: u64 = 40;
+    const STALE: Ttl = Ttl::from_days(1);
+    const SIGNED: bool = true;
+
+    fn read(_bytes: &[u8]) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    fn weight(&self) -> u32 {
+        10
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test names a tenant")]
+fn of(tenant: i64, number: usize) -> Key {
+    (TenantId::assume(tenant), number.to_string().into())
+}
+
+fn fetch_heavy(shelf: &Shelf<Heavy>, key: &Key, at: Timestamp) {
+    let (_sender, ended) = watch::channel(());
+    let one = UnderWay { uri: "https://a.example/".to_owned(), private: false, ended };
+    shelf.memory.under_way().insert(key.clone(), one.clone());
+    shelf.memory.end(key, &one, Ok((Heavy, String::new())), at);
+}
+
+#[test]
+fn a_tenant_that_fetches_too_much_lets_go_of_its_own_oldest() {
+    let shelf = Shelf::<Heavy>::new(&Arc::new(Engine::new(&OutboundSection::default())));
+    fetch_heavy(&shelf, &of(2, 0), NOW);
+    for number in 0..100 {
+        fetch_heavy(&shelf, &of(1, number), NOW.plus(Ttl::from_secs(i64::try_from(number).unwrap())));
+        assert!(shelf.memory.kept.get(&of(1, number)).is_some(), "{number}: what was just fetched is there");
+        assert!(shelf.memory.share(of(1, 0).0) <= Heavy::SHARE, "{number}");
+    }
+    assert!(shelf.memory.kept.get(&of(2, 0)).is_some(), "another tenant's is nobody else's affair");
+    shelf.memory.kept.run_pending_tasks();
+    assert_eq!(shelf.memory.share(of(2, 0).0), 10);
+    // Fetched again it takes its own place, and the place of what was believed before once that is so.
+    for _ in 0..10 {
+        fetch_heavy(&shelf, &of(2, 0), NOW);
+    }
+    assert_eq!(shelf.memory.share(of(2, 0).0), 10);
+    shelf.memory.kept.get(&of(2, 0)).unwrap().newest.counts();
+    for _ in 0..10 {
+        fetch_heavy(&shelf, &of(2, 0), NOW);
+    }
+    let kept = shelf.memory.kept.get(&of(2, 0)).unwrap();
+    assert!(kept.before.is_some());
+    assert_eq!(shelf.memory.share(of(2, 0).0), 20);
+}
+
+#[test]
+fn a_place_that_has_failed_is_left_alone_for_a_while_by_all_who_want_something_there() {
+    let shelf = Shelf::<Heavy>::new(&Arc::new(Engine::new(&OutboundSection::default())));
+    let (key, other) = (of(1, 1), of(1, 2));
+    let (_sender, ended) = watch::channel(());
+    let uri = "https://user:word@a.example/?secret";
+    let one = UnderWay { uri: uri.to_owned(), private: false, ended };
+    shelf.memory.under_way().insert(key.clone(), one.clone());
+    let failed = || Err(Failed { problem: String::new(), is_away: true });
+    shelf.memory.end(&key, &one, failed(), NOW);
+    let wanted = |uri| Wanted { tenant: other.0, of: &other.1, uri, question: &[], private: false };
+    assert!(shelf.memory.has_failed(&wanted(uri), NOW.plus(Ttl::from_secs(14))));
+    assert!(!shelf.memory.has_failed(&wanted(uri), NOW.plus(PAUSE)));
+    assert!(!shelf.memory.has_failed(&wanted("https://b.example/"), NOW));
+    assert_eq!(without_credentials(uri), "https://a.example/");
+}

@@ -59,7 +59,7 @@ impl Key {
     }
 
     fn signature(&self, alg: &str, text: &[u8]) -> Vec<u8> {
-        if alg == "EdDSA" {
+        if matches!(alg, "EdDSA" | "Ed25519") {
             return Signer::new_without_digest(&self.0).unwrap().sign_oneshot_to_vec(text).unwrap();
         }
         let mut signer = Signer::new(MessageDigest::sha256(), &self.0).unwrap();

@@ -17,6 +17,7 @@ fn each_algorithm_and_each_name_of_the_audience_authenticates() {
         (&world.rsa, "PS256", "rsa"),
         (&world.ec, "ES256", "ec"),
         (&world.ed, "EdDSA", "ed"),
+        (&world.ed, "Ed25519", "ed"),
     ] {
         let token = format!("{ISSUER}/token");
         for audience in [json!(ISSUER), json!(token), json!([ISSUER, token])] {
@@ -156,7 +157,7 @@ fn the_metadata_names_methods_and_algorithms_for_each_endpoint() {
             assert!(methods.contains(&json!(method)), "{endpoint}");
         }
         let algs = &document[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")];
-        assert_eq!(*algs, json!(["RS256", "PS256", "ES256", "EdDSA", "HS256"]), "{endpoint}");
+        assert_eq!(*algs, json!(["RS256", "PS256", "ES256", "EdDSA", "Ed25519", "HS256"]), "{endpoint}");
     }
 }
 

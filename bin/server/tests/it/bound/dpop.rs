@@ -116,6 +116,21 @@ fn a_confidential_clients_refresh_token_takes_another_key_but_a_retry_the_same()
 }
 
 #[test]
+fn an_ed25519_proof_may_call_its_algorithm_by_either_name() {
+    let rig = Rig::start();
+    let key = Key::ed25519();
+    for alg in ["EdDSA", "Ed25519"] {
+        let proof = key.proof("POST", &url("token")).header("alg", alg).text();
+        let said = ask(&rig.node, "web", MACHINE).header("DPoP", proof).said();
+        assert_eq!((said.status, &said.json()["token_type"]), (200, &"DPoP".into()), "{alg}: {}", said.text);
+    }
+    // But no other algorithm's.
+    let proof = Key::es256().proof("POST", &url("token")).header("alg", "Ed25519").text();
+    let said = ask(&rig.node, "web", MACHINE).header("DPoP", proof).said();
+    assert_eq!(said.error(), (400, "invalid_dpop_proof".into()));
+}
+
+#[test]
 fn metadata_and_preflight_tell_of_it() {
     let rig = Rig::start_with(
         &super::TENANT.replace("[settings]", "[settings]\ncors_origins = [\"https://app.example\"]"),
@@ -124,7 +139,7 @@ fn metadata_and_preflight_tell_of_it() {
     assert_eq!(document["issuer"], ISSUER);
     assert_eq!(
         document["dpop_signing_alg_values_supported"],
-        serde_json::json!(["ES256", "EdDSA", "RS256", "PS256"])
+        serde_json::json!(["ES256", "EdDSA", "Ed25519", "RS256", "PS256"])
     );
     let preflight = http()
         .request(reqwest::Method::OPTIONS, rig.node.acme("token"))
