@@ -79,8 +79,8 @@ impl Hashing {
     }
 
     /// Runs `job` for `tenant` when its turn comes: tenants take turns, however much one of them asks for. It is not
-    /// run when its caller has gone. Those that were made `in_vain` may take a sixteenth of the threads' time for one tenant, and what nobody else wants,
-    /// also when their callers do not wait for the answer.
+    /// run when its caller has gone. Those that were made `in_vain` may take a sixteenth of the threads' time for one
+    /// tenant, and what nobody else wants, also when their callers do not wait for the answer.
     ///
     /// # Errors
     /// [`Fault::Busy`] when it waits or would wait for too long, [`Fault::Crashed`] when it panicked.

@@ -26,9 +26,8 @@ impl Revocation {
     pub fn of(settings: &TenantSettings) -> Result<Option<Self>, CrlsRejected> {
         let given = settings.mtls_crl.as_deref().map(Crls::from_pem).transpose()?;
         let (uris, ocsp) = (settings.mtls_crl_uris.clone(), settings.mtls_ocsp.clone());
-        let looks = given.is_some() || !uris.is_empty() || ocsp.is_some();
         let (private, open) = (settings.mtls_fetch_private, settings.mtls_revocation_open);
-        Ok(looks.then_some(Self { given, uris, ocsp, private, open }))
+        Ok(settings.looks_for_revoked().then_some(Self { given, uris, ocsp, private, open }))
     }
 
     /// Whether there are lists, be they given or fetched.

@@ -133,6 +133,11 @@ impl TenantSettings {
             open_registrations_per_source: 5,
         }
     }
+
+    /// Whether anybody is named who says what was revoked.
+    pub const fn looks_for_revoked(&self) -> bool {
+        self.mtls_crl.is_some() || !self.mtls_crl_uris.is_empty() || self.mtls_ocsp.is_some()
+    }
 }
 
 /// A tenant: everything under it is its own (BLUEPRINT 5.4).

@@ -1,4 +1,4 @@
-//! Asking an authority's responder about one certificate (RFC 6960, in the light form of RFC 5019).
+//! Asking an authority's responder about one certificate (RFC 6960).
 
 use domain::{Timestamp, Ttl};
 use openssl::{
@@ -71,11 +71,10 @@ impl OcspAnswer {
     }
 
     /// What it says of `certificate`, which `issuer` has signed, at `now`.
-    pub(crate) fn said(&self, certificate: &X509Ref, issuer: &X509Ref, now: Timestamp) -> Option<Said> {
-        self.look(certificate, issuer, now).ok().flatten()
-    }
-
-    fn look(
+    ///
+    /// # Errors
+    /// [`ErrorStack`]: it is by somebody who may not say, or the library fails.
+    pub(crate) fn said(
         &self,
         certificate: &X509Ref,
         issuer: &X509Ref,

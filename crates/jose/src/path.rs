@@ -165,12 +165,12 @@ impl std::fmt::Debug for Link<'_> {
 impl Link<'_> {
     /// What revocation lists say of it at `now`. `None`: none of its issuer's is among them.
     pub fn listed(&self, lists: &Crls, now: Timestamp) -> Option<Said> {
-        lists.said(self.certificate, self.issuer, now)
+        lists.said(self.certificate, self.issuer, now).ok().flatten()
     }
 
     /// What a responder's answer says of it at `now`. `None`: it is about others, or by somebody who may not say.
     pub fn answered(&self, answer: &OcspAnswer, now: Timestamp) -> Option<Said> {
-        answer.said(self.certificate, self.issuer, now)
+        answer.said(self.certificate, self.issuer, now).ok().flatten()
     }
 
     /// What a responder is asked (RFC 6960 §4.1): DER. `None` when the library fails.

@@ -12,7 +12,6 @@ use openssl::{
     pkey::{PKeyRef, Public},
     x509::{CrlStatus, X509Crl, X509KeyUsage, X509Ref},
 };
-
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -137,11 +136,10 @@ impl Crls {
     }
 
     /// What they say of `certificate`, which `issuer` has signed, at `now`.
-    pub(crate) fn said(&self, certificate: &X509Ref, issuer: &X509Ref, now: Timestamp) -> Option<Said> {
-        self.look(certificate, issuer, now).ok().flatten()
-    }
-
-    fn look(
+    ///
+    /// # Errors
+    /// [`ErrorStack`] where the library fails.
+    pub(crate) fn said(
         &self,
         certificate: &X509Ref,
         issuer: &X509Ref,

@@ -3,21 +3,13 @@
 use domain::Ttl;
 use jose::OcspAnswer;
 
-use super::document::{Document, kibibytes};
+use super::document::Document;
 
-/// An answer, and how long it was.
-#[derive(Debug)]
-pub struct Answer {
-    /// What it says.
-    pub ocsp: OcspAnswer,
-    bytes: usize,
-}
-
-impl Document for Answer {
+impl Document for OcspAnswer {
     const PLACE: &'static str = "mtls_ocsp";
     const ACCEPT: &'static str = "application/ocsp-response";
     const QUESTION: &'static str = "application/ocsp-request";
-    const LONGEST: usize = OcspAnswer::LONGEST;
+    const LONGEST: usize = Self::LONGEST;
     /// Kibibytes.
     const MOST: u64 = 64 * 1024;
     const SHARE: u64 = Self::MOST / 4;
@@ -26,11 +18,6 @@ impl Document for Answer {
     const SIGNED: bool = true;
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let ocsp = OcspAnswer::from_der(bytes).map_err(|error| format!("it {error}"))?;
-        Ok(Self { ocsp, bytes: bytes.len() })
-    }
-
-    fn weight(&self) -> u32 {
-        kibibytes(self.bytes)
+        Self::from_der(bytes).map_err(|error| format!("it {error}"))
     }
 }

@@ -28,11 +28,8 @@ pub trait Document: Sized + Send + Sync + 'static {
     /// Why it is none.
     fn read(bytes: &[u8]) -> Result<Self, String>;
 
-    /// What it counts for in memory.
-    fn weight(&self) -> u32;
-}
-
-/// Kibibytes, at least one.
-pub(super) fn kibibytes(bytes: usize) -> u32 {
-    u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX)
+    /// What it counts for in memory, read from so many bytes: kibibytes, at least one, unless its kind says otherwise.
+    fn weight(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX)
+    }
 }

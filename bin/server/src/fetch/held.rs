@@ -17,11 +17,22 @@ const FRESH_MOST: i64 = 3600;
 /// For how long after that, or after an attempt to fetch it again has failed, it is used before another one has ended.
 const BESIDE: Ttl = Ttl::from_secs(60);
 
+/// A document as it came.
+pub(super) struct Read<D> {
+    pub(super) document: D,
+    /// From so many.
+    pub(super) bytes: usize,
+    /// `Cache-Control`.
+    pub(super) cache_control: String,
+}
+
 /// A document that was fetched. Instants are those of a steady clock.
 #[derive(Debug)]
 pub struct Held<D> {
     /// What it says.
     pub document: D,
+    /// What it counts for in memory.
+    weight: u32,
     from: (String, bool),
     fetched_at: Timestamp,
     fresh_until: Timestamp,
@@ -54,17 +65,18 @@ impl<D: Document> Kept<D> {
     }
 
     pub(super) fn weight(&self) -> u32 {
-        let before = self.before.as_ref().map_or(0, |held| held.document.weight());
-        self.newest.document.weight().saturating_add(before)
+        let before = self.before.as_ref().map_or(0, |held| held.weight);
+        self.newest.weight.saturating_add(before)
     }
 }
 
 impl<D: Document> Held<D> {
     /// Fetched at `now` from a URI, with or without private addresses.
-    pub(super) fn new(from: (String, bool), document: D, cache_control: &str, now: Timestamp) -> Self {
-        let fresh_until = now.plus(freshness(cache_control));
+    pub(super) fn new(from: (String, bool), read: Read<D>, now: Timestamp) -> Self {
+        let fresh_until = now.plus(freshness(&read.cache_control));
         Self {
-            document,
+            weight: read.document.weight(read.bytes),
+            document: read.document,
             from,
             fetched_at: now,
             fresh_until,
@@ -117,6 +129,7 @@ impl<D: Document> Held<D> {
         self.failed_at.store(now.millis(), Ordering::Relaxed);
     }
 }
+
 /// How long a document is fresh by its `Cache-Control` (RFC 9111 §5.2.2).
 fn freshness(cache_control: &str) -> Ttl {
     let mut seconds = FRESH;

@@ -45,7 +45,7 @@ impl Document for KeySet {
         Ok(Self { verifier: verifier.map_err(|error| error.to_string())?, certificates })
     }
 
-    fn weight(&self) -> u32 {
+    fn weight(&self, _bytes: usize) -> u32 {
         u32::try_from(self.verifier.key_count()).unwrap_or(u32::MAX).saturating_add(1)
     }
 }

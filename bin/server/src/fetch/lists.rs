@@ -3,20 +3,12 @@
 use domain::Ttl;
 use jose::Crls;
 
-use super::document::{Document, kibibytes};
+use super::document::Document;
 
-/// Lists, and how long they were.
-#[derive(Debug)]
-pub struct Lists {
-    /// What they say.
-    pub crls: Crls,
-    bytes: usize,
-}
-
-impl Document for Lists {
+impl Document for Crls {
     const PLACE: &'static str = "mtls_crl_uris";
     const ACCEPT: &'static str = "application/pkix-crl";
-    const LONGEST: usize = Crls::LONGEST;
+    const LONGEST: usize = Self::LONGEST;
     /// Kibibytes; in memory they take up to nine times as much.
     const MOST: u64 = 64 * 1024;
     const SHARE: u64 = Self::MOST / 4;
@@ -25,11 +17,6 @@ impl Document for Lists {
     const SIGNED: bool = true;
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let crls = Crls::from_bytes(bytes).map_err(|error| format!("it {error}"))?;
-        Ok(Self { crls, bytes: bytes.len() })
-    }
-
-    fn weight(&self) -> u32 {
-        kibibytes(self.bytes)
+        Self::from_bytes(bytes).map_err(|error| format!("it {error}"))
     }
 }

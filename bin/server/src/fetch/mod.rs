@@ -14,12 +14,12 @@ mod turns;
 
 use std::sync::Arc;
 
-pub use answers::Answer;
 pub use client::causes;
 pub use held::{Held, Kept};
 pub use keys::KeySet;
-pub use lists::Lists;
 pub use shelf::{Shelf, Wanted};
+
+use jose::{Crls, OcspAnswer};
 
 use crate::config::OutboundSection;
 
@@ -29,9 +29,9 @@ pub struct Outbound {
     /// Key sets that clients publish.
     pub keys: Shelf<KeySet>,
     /// Lists of revoked certificates.
-    pub lists: Shelf<Lists>,
+    pub lists: Shelf<Crls>,
     /// What responders say of certificates.
-    pub answers: Shelf<Answer>,
+    pub answers: Shelf<OcspAnswer>,
 }
 
 impl Outbound {

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::{
-    client::{FetchError, Fetcher, Question},
+    client::{FetchError, Fetched, Fetcher, Question},
     document::Document,
     engine::Engine,
-    held::{Held, Kept},
+    held::{Held, Kept, Read},
 };
 use crate::bucket::{BucketKey, Buckets};
 
@@ -210,16 +210,15 @@ impl<D: Document> Memory<D> {
     }
 
     /// Keeps what a fetch has found, unless it is wanted from elsewhere meanwhile.
-    fn end(&self, key: &Key, one: &UnderWay, fetched: Result<(D, String), Failed>, now: Timestamp) {
+    fn end(&self, key: &Key, one: &UnderWay, fetched: Result<Read<D>, Failed>, now: Timestamp) {
         let mut under_way = self.under_way();
         if !under_way.get(key).is_some_and(|last| last.ended.same_channel(&one.ended)) {
             return;
         }
         let last = self.kept.get(key).filter(|kept| kept.newest.is_from(&one.uri, one.private));
         match fetched {
-            Ok((document, cache_control)) => {
-                let from = (one.uri.clone(), one.private);
-                let next = Held::new(from, document, &cache_control, now);
+            Ok(read) => {
+                let next = Held::new((one.uri.clone(), one.private), read, now);
                 self.keep(key, Kept::then(last.as_deref(), next));
             }
             Err(Failed { problem, is_away }) => {
@@ -326,21 +325,22 @@ struct Failed {
     is_away: bool,
 }
 
-/// The document, and `Cache-Control`.
+/// The document.
 async fn fetch<D: Document>(
     fetcher: &Fetcher,
     tenant: TenantId,
     (from, asked): (&UnderWay, Vec<u8>),
-) -> Result<(D, String), Failed> {
+) -> Result<Read<D>, Failed> {
     let question = Question::new::<D>((&from.uri, from.private), asked);
     let away = |error: FetchError| Failed { problem: error.to_string(), is_away: true };
-    let fetched = fetcher.bytes(tenant, question).await.map_err(away)?;
+    let Fetched { bytes, cache_control } = fetcher.bytes(tenant, question).await.map_err(away)?;
+    let length = bytes.len();
     // One takes milliseconds to read, in which others are fetched.
     #[expect(clippy::disallowed_methods, reason = "on the two threads that this runtime has for it")]
-    let read = tokio::task::spawn_blocking(move || D::read(&fetched.bytes));
+    let read = tokio::task::spawn_blocking(move || D::read(&bytes));
     let read = read.await.unwrap_or_else(|error| Err(error.to_string()));
     let document = read.map_err(|problem| Failed { problem, is_away: false })?;
-    Ok((document, fetched.cache_control))
+    Ok(Read { document, bytes: length, cache_control })
 }
 
 #[cfg(test)]

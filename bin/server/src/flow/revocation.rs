@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use domain::{ChainProblem, OcspResponder, PeerCertificate, TenantId, Thumbprint, Timestamp, Ttl};
-use jose::{Link, Path, Said, Standing, Window};
+use jose::{Crls, Link, OcspAnswer, Path, Said, Standing, Window};
 
 use crate::{
     extract::Call,
-    fetch::{Answer, Held, Kept, Lists, Wanted, document::Document, target},
+    fetch::{Held, Kept, Wanted, document::Document, target},
     revocation::Revocation,
 };
 
@@ -36,9 +36,9 @@ pub(super) async fn judge(call: &Call, certificate: &PeerCertificate) -> Result<
 
 /// What is known of a chain when all that were asked have answered, or could not.
 struct Known {
-    lists: Vec<Option<Arc<Kept<Lists>>>>,
+    lists: Vec<Option<Arc<Kept<Crls>>>>,
     /// By link; empty where the tenant names no responder.
-    answers: Vec<Option<Arc<Kept<Answer>>>>,
+    answers: Vec<Option<Arc<Kept<OcspAnswer>>>>,
     /// By the steady clock.
     asked_at: Timestamp,
 }
@@ -48,12 +48,11 @@ impl Known {
         let standings = |number: usize, link: Link<'_>| {
             let given = rules.given.iter().filter_map(|crls| link.listed(crls, now));
             let fetched = self.lists.iter().flatten();
-            let fetched =
-                fetched.filter_map(|kept| believed(kept, |lists: &Lists| link.listed(&lists.crls, now)));
+            let fetched = fetched.filter_map(|kept| believed(kept, |lists| link.listed(lists, now)));
             let listed = given.chain(fetched).map(|said| said.standing);
             let lists = rules.has_lists().then(|| Standing::of_lists(listed));
             let answer = self.answers.get(number).map(|kept| {
-                let said = |kept| believed(kept, |answer: &Answer| link.answered(&answer.ocsp, now));
+                let said = |kept| believed(kept, |answer| link.answered(answer, now));
                 kept.as_deref().and_then(said).map_or(Standing::Unknown, |said| said.standing)
             });
             lists.into_iter().chain(answer).collect()
@@ -110,12 +109,12 @@ fn list(uri: &str, tenant: TenantId, private: bool) -> Wanted<'_> {
 async fn asked(call: &Call, rules: &Revocation, path: &Path) -> Known {
     let (outbound, asked_at) = (&call.app.outbound, call.app.clock.steady());
     let (tenant, private, now) = (call.facts.tenant.id, rules.private, call.now);
-    let holds = |lists: &Lists| !lists.crls.have_run_out(now);
+    let holds = |lists: &Crls| !lists.have_run_out(now);
     let fetch = |uri: &String| outbound.lists.prepare(&list(uri, tenant, private), holds, asked_at);
     let lists: Vec<_> = rules.uris.iter().map(fetch).collect();
     let ask = |question: &Question<'_>| {
-        let said = |answer: &Answer| question.link.answered(&answer.ocsp, now);
-        let holds = |answer: &Answer| said(answer).is_some_and(|said| now < said.until);
+        let said = |answer: &OcspAnswer| question.link.answered(answer, now);
+        let holds = |answer: &OcspAnswer| said(answer).is_some_and(|said| now < said.until);
         outbound.answers.prepare(&question.wanted(tenant, private), holds, asked_at)
     };
     let links = rules.ocsp.iter().flat_map(|_responder| path.links());

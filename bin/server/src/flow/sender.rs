@@ -47,7 +47,7 @@ pub fn at_resource(
 }
 
 /// The thumbprint of the connection's certificate.
-pub(super) fn certificate(call: &Call) -> Option<Thumbprint> {
+fn certificate(call: &Call) -> Option<Thumbprint> {
     call.certificate.as_ref().map(|certificate| certificate.thumbprint)
 }
 
@@ -106,8 +106,8 @@ pub fn presentation(header: &[u8]) -> Option<(Presentation, &str)> {
 
 /// The scheme that a refused token is to be sent with: the one that was tried, or would have been right.
 pub fn challenge(call: &Call, refusal: &Refusal) -> Scheme {
-    let schemes = call.authorization.iter().filter_map(|value| presentation(value));
-    let tried = call.dpop.is_some() || schemes.into_iter().any(|(scheme, _)| scheme == Presentation::Dpop);
+    let mut schemes = call.authorization.iter().filter_map(|value| presentation(value));
+    let tried = call.dpop.is_some() || schemes.any(|(scheme, _)| scheme == Presentation::Dpop);
     if tried || refusal.reason == sender::BOUND_AS_BEARER.reason { Scheme::Dpop } else { Scheme::Bearer }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         mtls_crl_uris: Some(settings.mtls_crl_uris.clone()).filter(|uris| !uris.is_empty()),
         mtls_ocsp: settings.mtls_ocsp.clone(),
         mtls_fetch_private: settings.mtls_fetch_private.then_some(true),
-        mtls_revocation: looks_for_revoked(settings).then_some(if settings.mtls_revocation_open {
+        mtls_revocation: settings.looks_for_revoked().then_some(if settings.mtls_revocation_open {
             RevocationDoc::Open
         } else {
             RevocationDoc::Closed
@@ -47,10 +47,6 @@ pub(super) fn settings(settings: &TenantSettings) -> SettingsDoc {
         open_registrations_per_day: Some(settings.open_registrations_per_day),
         open_registrations_per_source: Some(settings.open_registrations_per_source),
     }
-}
-
-fn looks_for_revoked(settings: &TenantSettings) -> bool {
-    settings.mtls_crl.is_some() || !settings.mtls_crl_uris.is_empty() || settings.mtls_ocsp.is_some()
 }
 
 /// A policy, with every key: the names are the same.

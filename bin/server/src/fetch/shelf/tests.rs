@@ -19,12 +19,16 @@ fn a_set() -> KeySet {
     KeySet::read(set.as_bytes()).unwrap()
 }
 
+fn came<D>(document: D) -> Read<D> {
+    Read { document, bytes: 0, cache_control: String::new() }
+}
+
 /// As if a fetch for a client from `uri` had ended.
 fn fetched(sets: &Shelf<KeySet>, client: &str, uri: &str) {
     let (_sender, ended) = watch::channel(());
     let one = UnderWay { uri: uri.to_owned(), private: false, ended };
     sets.memory.under_way().insert(key(client), one.clone());
-    sets.memory.end(&key(client), &one, Ok((a_set(), String::new())), NOW);
+    sets.memory.end(&key(client), &one, Ok(came(a_set())), NOW);
 }
 
 fn known(sets: &Shelf<KeySet>, of: &str, uri: &str) -> bool {
@@ -66,7 +70,7 @@ fn a_fetch_from_a_place_that_the_client_has_left_is_not_kept() {
     let late = UnderWay { uri: "https://old.example/jwks".to_owned(), private: false, ended };
     sets.memory.under_way().insert(key("c"), late.clone());
     fetched(&sets, "c", "https://new.example/jwks");
-    sets.memory.end(&key("c"), &late, Ok((a_set(), String::new())), NOW);
+    sets.memory.end(&key("c"), &late, Ok(came(a_set())), NOW);
     assert!(known(&sets, "c", "https://new.example/jwks"));
 }
 
@@ -86,7 +90,7 @@ impl Document for Heavy {
         Ok(Self)
     }
 
-    fn weight(&self) -> u32 {
+    fn weight(&self, _bytes: usize) -> u32 {
         10
     }
 }
@@ -100,7 +104,7 @@ fn fetch_heavy(shelf: &Shelf<Heavy>, key: &Key, at: Timestamp) {
     let (_sender, ended) = watch::channel(());
     let one = UnderWay { uri: "https://a.example/".to_owned(), private: false, ended };
     shelf.memory.under_way().insert(key.clone(), one.clone());
-    shelf.memory.end(key, &one, Ok((Heavy, String::new())), at);
+    shelf.memory.end(key, &one, Ok(came(Heavy)), at);
 }
 
 #[test]
