@@ -1,8 +1,10 @@
 //! What all sections share.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::cache::SharedCache;
 use crate::failure::{Failure, Result};
 use crate::install::{Guard, Installation};
 use crate::parts::fill::Rows;
@@ -33,6 +35,10 @@ pub(crate) struct Context {
     pub(crate) peers: Option<PathBuf>,
     /// The only kind of request that is wanted.
     pub(crate) only: Option<String>,
+    /// How long a measurement waits for other guests to leave the shared cache alone.
+    pub(crate) quiet: Duration,
+    /// That cache.
+    pub(crate) cache: RefCell<SharedCache>,
 }
 
 impl Context {
@@ -41,9 +47,33 @@ impl Context {
     /// # Errors
     /// When it cannot be made.
     pub(crate) fn install(&self, name: &str, guard: Guard) -> Result<(Installation, String)> {
+        self.install_of(&self.server, name, guard)
+    }
+
+    /// The same of another program.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn install_of(
+        &self,
+        program: &Path,
+        name: &str,
+        guard: Guard,
+    ) -> Result<(Installation, String)> {
         let url = self.place.fresh(name)?;
         let folder = self.data.join(name);
-        Ok((Installation::make(&self.server, Path::new(&folder), &url, guard)?, url))
+        Ok((Installation::make(program, Path::new(&folder), &url, guard)?, url))
+    }
+
+    /// Does `work` when the shared cache is left alone, or patience has ended. With what it gives come the nanoseconds that
+    /// a step through the cache took, before or behind it, whatever is more.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
+        let before = self.cache.borrow_mut().wait(self.quiet);
+        let done = work()?;
+        Ok((done, before.max(self.cache.borrow_mut().step())))
     }
 
     /// Puts rows into an installation's database, of which the last expires in so many seconds.

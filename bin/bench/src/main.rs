@@ -3,9 +3,11 @@
 //! `scripts/bench` builds and runs it; docs/performance.md says what the figures mean.
 
 mod bars;
+mod cache;
 mod cases;
 mod chapter;
 mod clock;
+mod compare;
 mod context;
 mod credentials;
 mod expiry;

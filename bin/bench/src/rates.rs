@@ -71,7 +71,8 @@ pub(crate) fn run(context: &Context) -> Result<Samples> {
     Ok(samples)
 }
 
-fn cases(context: &Context) -> impl Iterator<Item = &'static Case> {
+/// The cases that are wanted.
+pub(crate) fn cases(context: &Context) -> impl Iterator<Item = &'static Case> {
     let only = context.only.as_deref();
     CASES.iter().filter(move |case| case.host == Host::Floor || only.is_none_or(|only| only == case.name))
 }
@@ -82,7 +83,8 @@ fn parts(context: &Context, hosts: &Hosts, number: usize, samples: &mut Samples)
     std::fs::create_dir_all(&folder)?;
     // There are many of them, and each is steadier than a whole.
     let seconds = (context.span.as_secs_f64() / 2.0).max(0.5);
-    for (name, rate) in programs::parts(&context.bench, &folder, &url, seconds)? {
+    let (rates, _cache) = context.undisturbed(|| programs::parts(&context.bench, &folder, &url, seconds))?;
+    for (name, rate) in rates {
         samples.part(&name, rate.as_f64().unwrap_or_default());
     }
     context.place.remove(&name)?;
@@ -102,8 +104,10 @@ fn full(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Sam
     let warm = samples.case(case.host, case.name).is_some();
     let warm_up = if warm { context.span / 6 } else { context.span };
     measure(context, case, server, Pace::Full, warm_up)?;
-    let measured = measure(context, case, server, Pace::Full, context.span)?;
+    let (measured, cache) =
+        context.undisturbed(|| measure(context, case, server, Pace::Full, context.span))?;
     if let Some(seen) = samples.case_mut(case.host, case.name) {
+        seen.cache.push(cache);
         seen.full.push(measured.observed);
         seen.processor.push(measured.processor);
         seen.database.push(measured.database);
@@ -119,8 +123,10 @@ fn held(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Sam
     seen.held_rate = seen.rate() * HELD;
     let pace = Pace::Held(seen.held_rate);
     measure(context, case, &hosts.countersign, pace, context.span / 6)?;
-    let measured = measure(context, case, &hosts.countersign, pace, context.span)?;
+    let (measured, cache) =
+        context.undisturbed(|| measure(context, case, &hosts.countersign, pace, context.span))?;
     seen.held.push(measured.observed);
+    seen.held_cache.push(cache);
     seen.held_others.push(measured.others);
     Ok(())
 }
@@ -144,18 +150,30 @@ fn trips(context: &Context, hosts: &Hosts, samples: &mut Samples) -> Result<()> 
     trips.end()
 }
 
-struct Measured {
-    observed: Observed,
+/// What one run gave.
+pub(crate) struct Measured {
+    /// What the load saw.
+    pub(crate) observed: Observed,
     took: PerRequest,
     /// Microseconds per request.
-    processor: f64,
+    pub(crate) processor: f64,
     /// Those of the database server's processes.
     database: f64,
     /// Share of the core.
     others: f64,
 }
 
-fn measure(context: &Context, case: &Case, server: &Server, pace: Pace, span: Duration) -> Result<Measured> {
+/// Measures one case once.
+///
+/// # Errors
+/// When anything was answered with an error.
+pub(crate) fn measure(
+    context: &Context,
+    case: &Case,
+    server: &Server,
+    pace: Pace,
+    span: Duration,
+) -> Result<Measured> {
     let measured = || {
         let scripts = case.scripts(server, span)?;
         let ours = case.host == Host::Countersign;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::cache::SharedCache;
 use crate::cases::CASES;
 use crate::chapter::Chapter;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::place::Place;
 use crate::rates::HELD;
-use crate::{expiry, flood, growth, memory, output, overload, rates, report};
+use crate::{compare, expiry, flood, growth, memory, output, overload, rates, report};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -60,6 +61,12 @@ pub(crate) struct Args {
     /// Only this kind of request (floors and parts are measured in any case).
     #[arg(long)]
     only: Option<String>,
+    /// Another build of the server's program: rates of the two in turn, and nothing else.
+    #[arg(long)]
+    against: Option<PathBuf>,
+    /// Seconds that a measurement waits, at most, until other guests of the hardware leave the shared cache alone.
+    #[arg(long, default_value_t = 10.0)]
+    quiet: f64,
     /// Where to write the result as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -92,8 +99,13 @@ pub(crate) fn run(args: Args) -> Result<()> {
         tokens: args.tokens,
         peers: args.peers.clone(),
         only: args.only.clone(),
+        quiet: Duration::from_secs_f64(args.quiet.clamp(0.0, 600.0)),
+        cache: SharedCache::new().into(),
     };
     report::begin(context.place.name())?;
+    if let Some(other) = &args.against {
+        return compare::run(&context, other);
+    }
     let samples = if wants(Section::Rates) { Some(report::told(rates::run(&context)?)?) } else { None };
     let mut chapters: Vec<Chapter> = Vec::new();
     for (section, measure) in SECTIONS {

@@ -17,8 +17,12 @@ pub(crate) struct Seen {
     pub(crate) database: Vec<f64>,
     /// Share of the core that other programs took meanwhile.
     pub(crate) others: Vec<f64>,
+    /// Nanoseconds of a step through the shared cache at that time.
+    pub(crate) cache: Vec<f64>,
     /// At a held rate.
     pub(crate) held: Vec<Observed>,
+    /// Nanoseconds of a step through the shared cache while a rate was held.
+    pub(crate) held_cache: Vec<f64>,
     /// Share of the core that other programs took while a rate was held.
     pub(crate) held_others: Vec<f64>,
     /// Round trips to a database server per request.

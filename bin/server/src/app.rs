@@ -16,6 +16,7 @@ use crate::{
     bucket::Buckets,
     chains::Chains,
     clock::Clock,
+    connection::Worker,
     config::{AskFor, CertificateHeader, Config, ConfigError},
     facts::{Bases, Facts, TenantFacts},
     fetch::Outbound,
@@ -221,13 +222,15 @@ impl App {
     pub async fn commit(&self, store: &TenantStore, batch: WriteBatch) -> Result<Applied, Fault> {
         let _waiting = self.commits.enter();
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        store.submit(
-            batch,
-            Box::new(move |result| {
-                // A caller that went away does not undo the commit.
-                drop(sender.send(result));
-            }),
-        );
+        // A caller that went away does not undo the commit.
+        let done = Box::new(move |result| drop(sender.send(result)));
+        match Worker::present() {
+            Some(worker) => {
+                store.queue(batch, done);
+                worker.queued(&self.database);
+            }
+            None => store.submit(batch, done),
+        }
         receiver.await.map_err(|_closed| Fault::Crashed)?
     }
 }

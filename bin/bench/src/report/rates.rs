@@ -11,16 +11,16 @@ use crate::output::line;
 use crate::samples::{Samples, Seen, median, range};
 
 const PEERS: &str = "
-| floor and peers | per second | range | p50 ms | p99 ms | CPU µs | others % | load % | MB |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+| floor and peers | per second | range | p50 ms | p99 ms | CPU µs | others % | load % | cache ns | MB |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
 const WHOLE: &str = "
-| whole | per second | range | p50 ms | p99 ms | CPU µs | others % | load % | reads | rows | batches | group | MB | promised | efficiency | × oidc-provider |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+| whole | per second | range | p50 ms | p99 ms | CPU µs | others % | load % | cache ns | reads | rows | batches | group | MB | promised | efficiency | × oidc-provider |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
 const HELD: &str = "
-| held | per second | p50 ms | p99 ms | range | slowest ms | late p99 ms | latest ms | others % | others on the load's core % |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+| held | per second | p50 ms | p99 ms | range | slowest ms | late p99 ms | latest ms | others % | others on the load's core % | cache ns |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
 const DATABASE: &str = "
 | over PostgreSQL | round trips per request | database CPU µs |
@@ -72,9 +72,10 @@ fn pace(seen: &Seen) -> String {
     let others = median(seen.others.iter().copied()) * 100.0;
     // The load's core is the limit as well.
     let mark = if busy > 90.0 { " (!)" } else { "" };
-    let rate = seen.rate();
+    let (rate, cache) = (seen.rate(), median(seen.cache.iter().copied()));
     format!(
-        "{rate:.0} | {low:.0} – {high:.0} | {p50:.2} | {p99:.2} | {processor:.0} | {others:.0} | {busy:.0}{mark}"
+        "{rate:.0} | {low:.0} – {high:.0} | {p50:.2} | {p99:.2} | {processor:.0} | {others:.0} | {busy:.0}{mark} \
+         | {cache:.0}"
     )
 }
 
@@ -101,7 +102,7 @@ fn held(name: &str, seen: &Seen) -> String {
     let bound = seen.held.iter().filter(|run| run.generator.is_bottleneck(true)).count();
     let mark = if bound.saturating_mul(2) > seen.held.len() { " (!)" } else { "" };
     format!(
-        "| {name} | {:.0} | {:.2} | {:.2} | {low:.2} – {high:.2} | {:.2} | {:.2}{mark} | {:.2} | {:.0} | {:.0} |",
+        "| {name} | {:.0} | {:.2} | {:.2} | {low:.2} – {high:.2} | {:.2} | {:.2}{mark} | {:.2} | {:.0} | {:.0} | {:.0} |",
         seen.held_rate,
         of(|run| run.p50),
         of(|run| run.p99),
@@ -110,6 +111,7 @@ fn held(name: &str, seen: &Seen) -> String {
         of(|run| run.generator.latest),
         median(seen.held_others.iter().copied()) * 100.0,
         of(|run| run.generator.others) * 100.0,
+        median(seen.held_cache.iter().copied()),
     )
 }
 
@@ -126,12 +128,13 @@ pub(super) fn json(samples: &Samples) -> Value {
 fn case_json(samples: &Samples, host: Host, name: &str, seen: &Seen) -> Value {
     let mut value = json!({
         "per_second": seen.rate(), "runs": runs(&seen.full), "processor_us": seen.processor,
-        "others": seen.others, "resident_mb": seen.resident,
+        "others": seen.others, "cache_ns": seen.cache, "resident_mb": seen.resident,
     });
     if let (Host::Countersign, Some(members)) = (host, value.as_object_mut()) {
         let formula = Formula::of(name);
         let more = json!({
             "held_per_second": seen.held_rate, "held_runs": runs(&seen.held), "held_others": seen.held_others,
+            "held_cache_ns": seen.held_cache,
             "reads_per_request": seen.took.reads, "rows_per_request": seen.took.rows,
             "batches_per_request": seen.took.batches, "batches_per_commit": seen.took.group,
             "round_trips_per_request": seen.trips, "database_processor_us": seen.database,

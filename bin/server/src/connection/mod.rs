@@ -14,6 +14,8 @@ mod meter;
 mod sources;
 mod stream;
 mod translation;
+mod turns;
+mod usher;
 mod worker;
 
 use std::{
@@ -31,7 +33,7 @@ pub use sources::{Place, Sources};
 pub use stream::{Underlying, Watched};
 pub use worker::{Bounds, Worker};
 
-use self::meter::Meter;
+use self::{meter::Meter, turns::Turn};
 use crate::tls::{Handshake, NameRule};
 
 /// Requests of one connection that are begun within a beat before others have a turn.
@@ -70,6 +72,10 @@ pub struct State {
     read: Cell<usize>,
     /// Whether it was told so although there is.
     withheld: Cell<bool>,
+    /// Whether it may begin a request.
+    turn: Cell<Turn>,
+    /// Whether it waited for that too long.
+    late: Cell<bool>,
     doomed: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     /// Its source's place, until it ends.
@@ -91,6 +97,8 @@ impl State {
             stalled: Cell::new(None),
             read: Cell::new(0),
             withheld: Cell::new(false),
+            turn: Cell::new(Turn::None),
+            late: Cell::new(false),
             doomed: Cell::new(false),
             waker: RefCell::new(None),
             worker,
@@ -109,6 +117,11 @@ impl State {
         }
         let busy = self.phase.get() == Phase::Busy && !self.body.get();
         !busy && self.stalled.get().is_none()
+    }
+
+    /// Whether what is read next begins a request. On HTTP/2 it may always.
+    fn is_beginning(&self) -> bool {
+        self.meter.is_some() || self.phase.get() == Phase::Idle
     }
 
     fn received(&self, bytes: &[u8]) {
@@ -197,9 +210,9 @@ impl Request {
         self.0.meter.is_none() && self.0.is_pushing()
     }
 
-    /// The worker that answers it.
-    pub fn worker(&self) -> &Worker {
-        &self.0.worker
+    /// Whether it waited for its turn too long.
+    pub fn is_late(&self) -> bool {
+        self.0.late.get()
     }
 }
 

@@ -12,7 +12,7 @@ use openssl::error::ErrorStack;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_openssl::SslStream;
 
-use super::{Place, State, Worker};
+use super::{Place, State, Worker, turns::Turn};
 use crate::tls::Handshake;
 
 /// Bytes that the dispatcher gets at once: it parses all it has.
@@ -23,6 +23,9 @@ pub trait Underlying: AsyncRead + AsyncWrite + Unpin {
     /// Whether there is something to read, or may be. `false`: the task is woken when something comes.
     fn has_more(&self, context: &mut Context<'_>) -> bool;
 
+    /// Whether something has come from the peer that was not read. `false`: the task is woken when something comes.
+    fn knocks(&self, context: &mut Context<'_>) -> bool;
+
     /// Called before anything else.
     fn begin(&self) {}
 }
@@ -31,12 +34,20 @@ impl Underlying for TcpStream {
     fn has_more(&self, context: &mut Context<'_>) -> bool {
         self.poll_read_ready(context).is_ready()
     }
+
+    fn knocks(&self, context: &mut Context<'_>) -> bool {
+        self.has_more(context)
+    }
 }
 
 impl Underlying for SslStream<TcpStream> {
     fn has_more(&self, _context: &mut Context<'_>) -> bool {
         // What came may be here already, or make no record yet: only reading tells.
         true
+    }
+
+    fn knocks(&self, context: &mut Context<'_>) -> bool {
+        self.get_ref().has_more(context)
     }
 
     fn begin(&self) {
@@ -96,9 +107,18 @@ impl<Io: Underlying> AsyncRead for Watched<Io> {
             self.state.withheld.set(self.io.has_more(context));
             return Poll::Pending;
         }
+        if self.state.is_beginning()
+            && self.io.knocks(context)
+            && !self.state.worker.lets_begin(&self.state)
+        {
+            self.state.read.set(0);
+            self.state.wake_later(context);
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         self.io.begin();
         let result = Pin::new(&mut self.io).poll_read(context, buffer);
+        self.state.turn.set(Turn::None);
         if result.is_pending() {
             self.state.read.set(0);
             self.state.wake_later(context);

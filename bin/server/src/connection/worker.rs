@@ -7,8 +7,13 @@ use std::{
 };
 
 use actix_web::rt;
+use storage::Database;
 
-use super::{Phase, State};
+use super::{
+    Phase, State,
+    turns::Turns,
+    usher::{self, Usher},
+};
 
 /// A worker counts in beats of this length.
 const BEAT: Duration = Duration::from_millis(10);
@@ -19,8 +24,8 @@ const LOOK: u64 = 50;
 /// Beats after which an idle connection has to make room for newcomers.
 const ROOM: u64 = 100;
 
-/// Requests that a worker answers after a beat however late the next one is: a thread that slept has no queue.
-const AT_LEAST: u32 = 64;
+/// Batches for which the committer is woken in the midst of a pass: it works while the next ones are made.
+const A_GROUP: u32 = 8;
 
 /// What a worker grants.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +50,11 @@ pub struct Worker {
     bounds: Bounds,
     beat: Cell<u64>,
     due: Cell<Instant>,
-    since_beat: Cell<u32>,
     connections: RefCell<Vec<Weak<State>>>,
+    pub(super) turns: Turns,
+    pub(super) usher: Usher,
+    /// Batches that were queued in this pass, of which the committer has not been told.
+    queued: RefCell<Option<(Database, u32)>>,
 }
 
 impl Worker {
@@ -67,9 +75,12 @@ impl Worker {
             bounds,
             beat: Cell::new(0),
             due: Cell::new(instant()),
-            since_beat: Cell::new(0),
             connections: RefCell::default(),
+            turns: Turns::default(),
+            usher: Usher::default(),
+            queued: RefCell::new(None),
         });
+        rt::spawn(usher::run(Rc::downgrade(&worker)));
         let beating = Rc::downgrade(&worker);
         rt::spawn(async move {
             let mut ticker = rt::time::interval(BEAT);
@@ -93,12 +104,42 @@ impl Worker {
         self.connections.borrow_mut().push(Rc::downgrade(state));
     }
 
-    /// Whether a request whose turn comes now has waited for too long. Tasks of a thread run in turn: a beat that is
-    /// overdue stands behind everything that was waiting when it was due.
-    pub fn is_late(&self) -> bool {
-        let before = self.since_beat.get();
-        self.since_beat.set(before.saturating_add(1));
-        before >= AT_LEAST && instant().saturating_duration_since(self.due.get()) > self.bounds.wait
+    /// The worker of this thread, if it is one.
+    pub fn present() -> Option<Rc<Self>> {
+        PRESENT.with_borrow(Weak::upgrade)
+    }
+
+    /// Notes that a batch was queued: the committer is woken when this pass is over, or when there are many. Woken for
+    /// each, it would commit a few at a time, and what a commit costs is nearly the same for one and for thirty.
+    pub fn queued(&self, database: &Database) {
+        let mut queued = self.queued.borrow_mut();
+        let count = queued.as_ref().map_or(1, |(_, count)| count.saturating_add(1));
+        if count >= A_GROUP {
+            *queued = None;
+            database.wake_committer();
+        } else {
+            *queued = Some((database.clone(), count));
+            self.usher.call();
+        }
+    }
+
+    /// Whether a connection that has something to read may begin a request; if not, it is woken when it may.
+    pub(super) fn lets_begin(&self, state: &Rc<State>) -> bool {
+        let has = self.turns.has(state);
+        if self.turns.are_over() {
+            self.usher.call();
+        }
+        has
+    }
+
+    pub(super) fn between_passes(&self) {
+        if let Some((database, _)) = self.queued.take() {
+            database.wake_committer();
+        }
+        self.turns.next(instant(), self.bounds.wait);
+        if self.turns.are_over() {
+            self.usher.call();
+        }
     }
 
     fn pulse(&self) {
@@ -109,7 +150,6 @@ impl Worker {
         let before = self.beat.get();
         self.beat.set(before.saturating_add(beats));
         self.due.set(now.checked_add(BEAT).unwrap_or(now));
-        self.since_beat.set(0);
         if before / LOOK != self.beat.get() / LOOK {
             self.look();
         }
@@ -152,6 +192,6 @@ fn beats(duration: Duration) -> u64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "measures a delay, decides nothing that is stored")]
-fn instant() -> Instant {
+pub(super) fn instant() -> Instant {
     Instant::now()
 }

@@ -55,7 +55,7 @@ pub async fn middleware(
     if connection.as_ref().is_some_and(connection::Request::is_pushing) {
         admission::let_others().await;
     }
-    let late = connection.as_ref().is_some_and(|connection| connection.worker().is_late());
+    let late = connection.as_ref().is_some_and(connection::Request::is_late);
     let mut response = if connection::is_misdirected(&request) {
         request.into_response(misdirected())
     } else if late {

@@ -113,7 +113,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Queues a batch, or answers at once that there is no room.
+    /// Queues a batch, or answers at once that there is no room. Nobody is woken for it.
     pub(crate) fn submit(&self, tenant: TenantId, batch: WriteBatch, done: Callback) {
         let waiter = Waiter(Some(done));
         let pending = Pending { tenant, batch, waiter, until: until(self.patience) };
@@ -122,10 +122,17 @@ impl Committer {
         }
     }
 
+    /// Wakes a committer, if there is something for it.
+    pub(crate) fn wake(&self) {
+        self.queue.wake();
+    }
+
     /// Queues work for the writing connection, which waits at most for `patience` for another process's lock;
     /// `false` when there is no room.
     pub(crate) fn run(&self, task: Task, patience: Duration) -> bool {
-        self.queue.push(Job::Task(Errand { task, until: until(patience) })).is_ok()
+        let queued = self.queue.push(Job::Task(Errand { task, until: until(patience) })).is_ok();
+        self.queue.wake();
+        queued
     }
 
     /// How many jobs wait.

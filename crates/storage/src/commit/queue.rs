@@ -35,16 +35,22 @@ impl Queue {
         }
     }
 
-    /// Gives the job back when the queue is full or closed.
+    /// Gives the job back when the queue is full or closed. Wakes nobody.
     pub(super) fn push(&self, job: Job) -> Result<(), Job> {
         let mut state = self.state();
         if state.closed || state.jobs.len() >= self.capacity {
             return Err(job);
         }
         state.jobs.push_back(job);
-        drop(state);
-        self.ready.notify_one();
         Ok(())
+    }
+
+    /// Wakes a taker, if one sleeps while there is something to take.
+    pub(super) fn wake(&self) {
+        let something = !self.state().jobs.is_empty();
+        if something {
+            self.ready.notify_one();
+        }
     }
 
     /// Waits for jobs and takes those that go together; `None` when it is closed and empty.

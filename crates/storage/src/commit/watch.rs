@@ -13,6 +13,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_m
 pub(super) fn run(queue: &Queue, patience: Duration) {
     let pause = (patience / 10).clamp(PAUSES.0, PAUSES.1);
     while queue.stays_open(pause) {
+        // Whoever queued something may have been held up before it could say so.
+        queue.wake();
         for pending in queue.late(super::now()) {
             pending.withdraw();
         }
