@@ -16,8 +16,8 @@ use crate::{
     bucket::Buckets,
     chains::Chains,
     clock::Clock,
-    connection::Worker,
     config::{AskFor, CertificateHeader, Config, ConfigError},
+    connection::{self, Worker},
     facts::{Bases, Facts, TenantFacts},
     fetch::Outbound,
     gate::Gate,
@@ -221,15 +221,12 @@ impl App {
     /// Those of storage.
     pub async fn commit(&self, store: &TenantStore, batch: WriteBatch) -> Result<Applied, Fault> {
         let _waiting = self.commits.enter();
-        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let (reply, receiver) = connection::reply();
         // A caller that went away does not undo the commit.
-        let done = Box::new(move |result| drop(sender.send(result)));
+        store.queue(batch, Box::new(move |result| reply.tell(result)));
         match Worker::present() {
-            Some(worker) => {
-                store.queue(batch, done);
-                worker.queued(&self.database);
-            }
-            None => store.submit(batch, done),
+            Some(worker) => worker.queued(&self.database),
+            None => self.database.wake_committer(),
         }
         receiver.await.map_err(|_closed| Fault::Crashed)?
     }

@@ -19,6 +19,8 @@ use thread_priority::{
     thread_native_id,
 };
 
+use crate::connection;
+
 /// How nice hashing threads are to the others. At 8 they get about a seventh of a core that others want whole: a flood
 /// of guesses must not take a fifth of what correct clients get.
 const NICE: i32 = 8;
@@ -90,10 +92,10 @@ impl Hashing {
         job: impl FnOnce() -> T + Send + 'static,
         in_vain: impl FnOnce(&T) -> bool + Send + 'static,
     ) -> Result<T, Fault> {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let (reply, receiver) = connection::reply();
         let span = tracing::Span::current();
         let job: Job = Box::new(move |shared, Turn { lane, late }| {
-            if sender.is_closed() {
+            if reply.is_abandoned() {
                 return;
             }
             let result = if late {
@@ -105,8 +107,7 @@ impl Hashing {
                 }
                 Ok(done)
             };
-            // Whoever went away in the meantime misses nothing.
-            drop(sender.send(result));
+            reply.tell(result);
         });
         if !self.0.push(tenant, job) {
             return Err(Fault::Busy(NAME));

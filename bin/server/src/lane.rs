@@ -9,7 +9,7 @@ use std::{
 use domain::Fault;
 use tokio::sync::Semaphore;
 
-use crate::gate::Gate;
+use crate::{connection, gate::Gate};
 
 /// A bounded number of blocking jobs at a time, with a bounded wait in front.
 #[derive(Clone, Debug)]
@@ -61,14 +61,17 @@ impl Lane {
             return Err(Fault::Busy(self.name));
         };
         let span = tracing::Span::current();
+        let (reply, receiver) = connection::reply();
         #[expect(clippy::disallowed_methods, reason = "this is the lane")]
-        let handle = tokio::task::spawn_blocking(move || {
+        let running = tokio::task::spawn_blocking(move || {
             let result = span.in_scope(job);
             drop((permit, seat));
-            result
+            reply.tell(result);
         });
-        handle.await.map_err(|error| {
-            tracing::error!(lane = self.name, error = %error, "a blocking job crashed");
+        // It runs to its end by itself.
+        drop(running);
+        receiver.await.map_err(|_crashed| {
+            tracing::error!(lane = self.name, "a blocking job crashed");
             Fault::Crashed
         })
     }

@@ -11,6 +11,7 @@
 
 mod http2;
 mod meter;
+mod post;
 mod sources;
 mod stream;
 mod translation;
@@ -29,6 +30,8 @@ use actix_web::{HttpMessage as _, HttpRequest, dev::ServiceRequest, http::header
 use domain::PeerCertificate;
 
 pub use http2::serve as serve_http2;
+use post::Post;
+pub use post::{Reply, reply};
 pub use sources::{Place, Sources};
 pub use stream::{Underlying, Watched};
 pub use worker::{Bounds, Worker};
@@ -44,8 +47,10 @@ const TURN: u32 = 8;
 enum Phase {
     /// Nothing has come since the last answer, or at all.
     Idle,
-    /// Bytes have come that make no request yet, or are still to come of a body that was refused.
+    /// Bytes have come that make no request yet.
     Reading,
+    /// What comes next is left of a body that was refused, or begins the next request: only the dispatcher knows.
+    Rest,
     /// A request is being answered.
     Busy,
 }
@@ -121,7 +126,7 @@ impl State {
 
     /// Whether what is read next begins a request. On HTTP/2 it may always.
     fn is_beginning(&self) -> bool {
-        self.meter.is_some() || self.phase.get() == Phase::Idle
+        self.meter.is_some() || matches!(self.phase.get(), Phase::Idle | Phase::Rest)
     }
 
     fn received(&self, bytes: &[u8]) {
@@ -256,7 +261,7 @@ impl Drop for Request {
         self.0.requests.set(left);
         if left == 0 {
             // What is left of a body comes next.
-            self.0.enter(if self.0.body.replace(false) { Phase::Reading } else { Phase::Idle });
+            self.0.enter(if self.0.body.replace(false) { Phase::Rest } else { Phase::Idle });
             if self.0.withheld.replace(false) {
                 self.0.wake();
             }

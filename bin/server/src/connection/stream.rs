@@ -107,9 +107,7 @@ impl<Io: Underlying> AsyncRead for Watched<Io> {
             self.state.withheld.set(self.io.has_more(context));
             return Poll::Pending;
         }
-        if self.state.is_beginning()
-            && self.io.knocks(context)
-            && !self.state.worker.lets_begin(&self.state)
+        if self.state.is_beginning() && self.io.knocks(context) && !self.state.worker.lets_begin(&self.state)
         {
             self.state.read.set(0);
             self.state.wake_later(context);

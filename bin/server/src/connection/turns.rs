@@ -14,7 +14,7 @@ use std::{
 use super::State;
 
 /// Requests that begin in a row.
-const IN_A_ROW: u32 = 16;
+const IN_A_ROW: u32 = 32;
 
 /// Who finds fewer waiting is let in however long it takes: a thread that slept has no queue.
 const FEW: usize = 64;
@@ -76,6 +76,99 @@ impl Turns {
             }
             self.begun.set(self.begun.get().saturating_add(1));
             state.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+    use std::task::{Context, Wake, Waker};
+
+    use super::*;
+    use crate::{
+        connection::{Bounds, Place, Sources, Worker},
+        tls::Handshake,
+    };
+
+    const WAIT: Duration = Duration::from_millis(60);
+
+    fn place() -> Place {
+        Sources::new(1, Vec::new()).place(None).unwrap()
+    }
+
+    fn connections(count: usize) -> Vec<Rc<State>> {
+        let patience = Duration::from_secs(5);
+        let bounds = Bounds { patience, keep_alive: patience, connections: count, wait: WAIT };
+        let worker = Worker::of_this_thread(bounds);
+        (0..count).map(|_| Rc::new(State::new(Rc::clone(&worker), Handshake::default(), place()))).collect()
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn let_in(states: &[Rc<State>]) -> Vec<bool> {
+        states.iter().map(|state| state.turn.get() == Turn::Has).collect()
+    }
+
+    #[actix_web::test]
+    async fn so_many_begin_in_a_row_and_the_others_in_the_order_in_which_they_came() {
+        let states = connections(80);
+        let turns = Turns::default();
+        let row = IN_A_ROW as usize;
+        for (number, state) in states.iter().enumerate() {
+            assert_eq!(turns.has(state), number < row);
+            assert_eq!(turns.has(state), number < row, "asking again changes nothing");
+        }
+        assert!(turns.are_over());
+        let woken = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        states.iter().for_each(|state| state.wake_later(&Context::from_waker(&waker)));
+        turns.next(super::super::worker::instant(), WAIT);
+        assert_eq!(let_in(&states), [vec![true; 2 * row], vec![false; 80 - 2 * row]].concat());
+        assert_eq!(woken.0.load(Ordering::Relaxed), row, "who may begin is woken, and nobody else");
+        // Who comes now does not pass those who wait.
+        turns.next(super::super::worker::instant(), WAIT);
+        assert_eq!(let_in(&states), vec![true; 80]);
+        assert!(!turns.are_over(), "there is room again");
+    }
+
+    #[actix_web::test]
+    async fn who_ended_while_waiting_takes_nobodys_turn() {
+        let mut states = connections(100);
+        let turns = Turns::default();
+        states.iter().for_each(|state| drop(turns.has(state)));
+        let row = IN_A_ROW as usize;
+        states.drain(row..2 * row);
+        turns.next(super::super::worker::instant(), WAIT);
+        assert_eq!(let_in(&states), [vec![true; 2 * row], vec![false; 100 - 3 * row]].concat());
+    }
+
+    #[actix_web::test]
+    async fn late_is_who_waited_too_long_behind_many_and_only_for_that_turn() {
+        let few = IN_A_ROW as usize + FEW;
+        let states = connections(few + 10);
+        let turns = Turns::default();
+        states.iter().for_each(|state| drop(turns.has(state)));
+        let after = |time| super::super::worker::instant().checked_add(time).unwrap();
+        while states.iter().any(|state| state.turn.get() != Turn::Has) {
+            turns.next(after(2 * WAIT), WAIT);
+        }
+        let late: Vec<_> = states.iter().map(|state| state.late.get()).collect();
+        assert_eq!(late, [vec![false; few], vec![true; 10]].concat(), "a thread that slept has no queue");
+        turns.next(after(Duration::ZERO), WAIT);
+        for state in &states[few..] {
+            state.turn.set(Turn::None);
+            assert!(turns.has(state) && !state.late.get(), "the next turn is another matter");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
-    rc::{Rc, Weak},
+    rc::Weak,
     task::{Poll, Waker},
 };
 
@@ -27,23 +27,38 @@ impl Usher {
     }
 }
 
-/// Comes when it is called, for as long as the worker lives.
+/// What the usher has been woken for.
+enum Errand {
+    /// Something has come from another thread.
+    Post,
+    /// It was called.
+    Called,
+    /// The worker is gone.
+    Over,
+}
+
+/// Comes when it is called or when there is post, for as long as the worker lives.
 pub(super) async fn run(worker: Weak<Worker>) {
     loop {
-        let called = poll_fn(|context| {
-            let Some(worker) = worker.upgrade() else { return Poll::Ready(None) };
+        let errand = poll_fn(|context| {
+            let Some(worker) = worker.upgrade() else { return Poll::Ready(Errand::Over) };
             if worker.usher.called.replace(false) {
-                return Poll::Ready(Some(()));
+                return Poll::Ready(Errand::Called);
+            }
+            if worker.post.has_come(context) {
+                return Poll::Ready(Errand::Post);
             }
             worker.usher.waker.replace(Some(context.waker().clone()));
             Poll::Pending
         });
-        if called.await.is_none() {
-            return;
+        match errand.await {
+            Errand::Post => {}
+            // The runtime asks the system for what has come before it goes on with who yields.
+            Errand::Called => tokio::task::yield_now().await,
+            Errand::Over => return,
         }
-        tokio::task::yield_now().await;
-        if let Some(worker) = worker.upgrade() {
-            Rc::as_ref(&worker).between_passes();
-        }
+        let Some(worker) = worker.upgrade() else { return };
+        worker.post.hand_out();
+        worker.between_passes();
     }
 }

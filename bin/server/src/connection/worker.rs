@@ -10,7 +10,7 @@ use actix_web::rt;
 use storage::Database;
 
 use super::{
-    Phase, State,
+    Phase, Post, State,
     turns::Turns,
     usher::{self, Usher},
 };
@@ -25,7 +25,7 @@ const LOOK: u64 = 50;
 const ROOM: u64 = 100;
 
 /// Batches for which the committer is woken in the midst of a pass: it works while the next ones are made.
-const A_GROUP: u32 = 8;
+const A_GROUP: u32 = 32;
 
 /// What a worker grants.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,7 @@ pub struct Worker {
     connections: RefCell<Vec<Weak<State>>>,
     pub(super) turns: Turns,
     pub(super) usher: Usher,
+    pub(super) post: Post,
     /// Batches that were queued in this pass, of which the committer has not been told.
     queued: RefCell<Option<(Database, u32)>>,
 }
@@ -78,6 +79,7 @@ impl Worker {
             connections: RefCell::default(),
             turns: Turns::default(),
             usher: Usher::default(),
+            post: Post::default(),
             queued: RefCell::new(None),
         });
         rt::spawn(usher::run(Rc::downgrade(&worker)));
@@ -177,7 +179,7 @@ impl Worker {
         stalled
             || unfinished
             || match state.phase.get() {
-                Phase::Reading => age > patience,
+                Phase::Reading | Phase::Rest => age > patience,
                 // The library sees to idle ones, unless something confuses it.
                 Phase::Idle => {
                     (crowded && age > ROOM) || age > beats(self.bounds.keep_alive).saturating_add(patience)
