@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AuthMethod, CertificateName, ChannelCode, ClientId, ClientKeys, GrantType, PolicyCode, ProfileName,
-    Scopes, SecretDigest, SigningAlg, Timestamp, Ttl,
+    Scopes, SecretDigest, SigningAlg, Timestamp, Ttl, WireProfile,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };
@@ -184,6 +184,14 @@ impl Client {
     pub fn may(&self, permission: &str) -> bool {
         self.permissions.iter().any(|p| p.as_str() == permission)
             || self.roles.iter().any(|role| permissions_of(role).contains(&permission))
+    }
+
+    /// Whether it may use a grant: its list says so or, without one, the profile that holds for it.
+    pub fn lists(&self, grant: GrantType, profile: &WireProfile) -> bool {
+        match &self.grant_types {
+            Some(own) => own.contains(&grant),
+            None => profile.default_grants().contains(&grant),
+        }
     }
 
     /// Whether it may call from an address (`hid_client_authentication_constraints`); no list means from anywhere.

@@ -4,6 +4,7 @@ mod answer;
 mod application;
 mod certificate;
 mod document;
+mod grants;
 mod kept;
 mod members;
 mod metadata;
