@@ -302,6 +302,30 @@ fn nobody_registers_under_the_name_of_a_user() {
     assert_eq!(said.status, 200, "{}", said.text);
 }
 
+/// Who loses a race for a number of the quota begins anew, and has asked once.
+#[test]
+fn a_registration_that_is_tried_again_takes_from_its_bucket_once() {
+    let tenant = "name = 'std'\nprofile = 'openid'\n[settings]\nsigning_algs = ['ES256']\n\
+        open_registrations_per_day = 1000\nopen_registrations_per_source = 1000\n";
+    let world = World::over(&[tenant]);
+    let members = json!({
+        "redirect_uris": ["https://client.example/cb"], "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": { "keys": [crate::bound::key::Key::es256().jwk] },
+    });
+    let register = || anyone(&world, &members).status;
+    for _ in 0..16 {
+        assert_eq!(register(), 201);
+    }
+    // Four are left in the bucket, and as many are filled in again each time.
+    for _ in 0..12 {
+        let statuses = std::thread::scope(|scope| {
+            [(); 4].map(|()| scope.spawn(register)).map(|one| one.join().unwrap())
+        });
+        assert_eq!(statuses, [201; 4]);
+        world.server.later(10);
+    }
+}
+
 /// Each change is written, audited, and makes nodes read the tenant again.
 #[test]
 fn a_client_that_changes_itself_over_and_over_is_told_to_wait() {
@@ -322,9 +346,10 @@ fn a_client_that_changes_itself_over_and_over_is_told_to_wait() {
     let mut members = machine();
     members["client_id"] = client["client_id"].clone();
     let request = http().put(text(&client, "registration_client_uri")).bearer_auth(world.admin("std"));
-    assert_eq!(request.json(&members).said().status, 200);
+    let said = request.json(&members).said();
+    assert_eq!(said.status, 200, "{}", said.text);
     world.server.later(11);
-    assert_eq!(update(&client, machine()).status, 200);
+    assert_eq!(update(&said.json(), machine()).status, 200);
 }
 
 /// One source cannot get around it with many clients.

@@ -5,6 +5,7 @@ mod grants;
 mod members;
 mod nodes;
 mod policies;
+mod recovery;
 mod refusals;
 mod tokens;
 
@@ -38,7 +39,11 @@ struct World {
 
 impl World {
     fn start() -> Self {
-        Self { server: Server::start(&TENANTS) }
+        Self::over(&TENANTS)
+    }
+
+    fn over(tenants: &[&str]) -> Self {
+        Self { server: Server::start(tenants) }
     }
 
     fn url(&self, tenant: &str) -> String {
