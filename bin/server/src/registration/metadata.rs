@@ -111,6 +111,7 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
             "tls_client_certificate_bound_access_tokens",
         )?,
         access_token_format: existing.map(|client| client.access_token_format).unwrap_or_default(),
+        resources: resources(bounds),
         generation: existing.map_or(0, |client| client.generation),
         attributes: existing.map_or_else(BTreeMap::new, |client| client.attributes.clone()),
         registration: existing.and_then(|client| client.registration.clone()),
@@ -165,7 +166,7 @@ fn scopes(members: Members<'_>, vendor: Option<Scopes>, bounds: Bounds<'_>) -> R
     let existing = bounds.existing.map(|client| client.scopes.clone()).unwrap_or_default();
     let Some(asked) = asked else { return Ok(existing) };
     let may = |value: &str| match bounds.registrar {
-        Registrar::Administrator(own) => own.contains(value) || existing.contains(value),
+        Registrar::Administrator { scopes, .. } => scopes.contains(value) || existing.contains(value),
         Registrar::Holder(allowance) => allowance.scopes.contains(value),
         Registrar::Itself | Registrar::Anyone => existing.contains(value),
     };
@@ -173,6 +174,16 @@ fn scopes(members: Members<'_>, vendor: Option<Scopes>, bounds: Bounds<'_>) -> R
         return Ok(asked);
     }
     Err(bad("scope_not_granted", "scope has a value that whoever registers this client may not give it"))
+}
+
+/// What its tokens may be for is no member: who registers itself has nothing of it until a tenant file says so, and what
+/// an administrator registers has what that administrator has.
+fn resources(bounds: Bounds<'_>) -> Option<BTreeSet<String>> {
+    match (bounds.existing, bounds.registrar) {
+        (Some(client), _) => client.resources.clone(),
+        (None, Registrar::Administrator { resources, .. }) => resources.clone(),
+        (None, Registrar::Holder(_) | Registrar::Anyone | Registrar::Itself) => Some(BTreeSet::new()),
+    }
 }
 
 /// Whether the keys of a set that was registered are usable public keys. It takes up to a millisecond a key, so it is

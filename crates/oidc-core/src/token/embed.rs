@@ -199,6 +199,7 @@ fn refresh<P: PolicyLookup + RefreshLookup + UserLookup + ?Sized>(
         stored: stored.as_ref(),
         user: user.as_ref(),
         policy: policy.as_ref(),
+        settings: issuing.settings,
         sender: &issuing.sender,
     };
     let decision = refresh_token::resolve(client, request, &presented, facts, profile, &issuing.env);

@@ -307,6 +307,7 @@ fn probe(world: &World, auditor: &AuthenticatedClient, known: &Known) {
             stored: stored.as_ref(),
             user: user.as_ref(),
             policy: None,
+            settings: &world.store.settings().0,
             sender: &oidc_core::sender::Sender::default(),
         };
         let env = world.env(now);

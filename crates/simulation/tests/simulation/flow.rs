@@ -194,6 +194,7 @@ pub(crate) async fn refresh(call: Call, with: Credentials, refresh: Refresh) {
             stored: stored.as_ref(),
             user: user.as_ref(),
             policy: Some(policy),
+            settings: &call.facts.settings,
             sender: &Sender::default(),
         };
         let (outcome, batch) =

@@ -7,6 +7,7 @@ mod nodes;
 mod policies;
 mod recovery;
 mod refusals;
+mod resources;
 mod tokens;
 
 use std::collections::BTreeSet;
