@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AuthMethod, GrantType, Refusal, WireProfile};
+use domain::{AuthMethod, Client, GrantType, Refusal, WireProfile};
 
 use super::{Registrar, bad, members::Members, metadata::Bounds};
 
@@ -23,10 +23,7 @@ pub(super) fn read(
             names.into_iter().map(grant).collect::<Result<BTreeSet<_>, _>>()?
         }
     };
-    let held = bounds.existing.is_some_and(|client| {
-        let profile = WireProfile::effective(bounds.profile.name, client.profile);
-        client.lists(GrantType::Password, &profile)
-    });
+    let held = bounds.existing.is_some_and(|client| own(client, bounds).contains(&GrantType::Password));
     if grants.contains(&GrantType::Password) && !held && !is_administrator(bounds) {
         return Err(bad("grant_not_granted", "The grant password is for an administrator to give"));
     }
@@ -63,16 +60,14 @@ fn named(name: &str, method: AuthMethod) -> Option<GrantType> {
 /// what does not fit is left out here, and refused where it is named.
 fn unnamed(method: AuthMethod, bounds: Bounds<'_>) -> BTreeSet<GrantType> {
     let administrator = is_administrator(bounds);
-    let mut grants: BTreeSet<GrantType> = match bounds.existing.filter(|_| bounds.profile.hid_members) {
-        Some(client) => client.grant_types.clone().unwrap_or_else(|| {
-            let profile = WireProfile::effective(bounds.profile.name, client.profile);
-            profile.default_grants().iter().copied().collect()
-        }),
-        None => {
+    let kept = bounds.existing.filter(|_client| bounds.profile.hid_members);
+    let mut grants = kept.map_or_else(
+        || {
             let may = |grant: &GrantType| administrator || *grant != GrantType::Password;
             bounds.profile.registered_grants().iter().copied().filter(may).collect()
-        }
-    };
+        },
+        |client| own(client, bounds),
+    );
     if method == AuthMethod::None {
         grants.remove(&GrantType::ClientCredentials);
     }
@@ -82,6 +77,12 @@ fn unnamed(method: AuthMethod, bounds: Bounds<'_>) -> BTreeSet<GrantType> {
         grants.insert(GrantType::ClientSecretPki);
     }
     grants
+}
+
+/// What a client has now, by its list or its profile's.
+fn own(client: &Client, bounds: Bounds<'_>) -> BTreeSet<GrantType> {
+    let profile = WireProfile::effective(bounds.profile.name, client.profile);
+    client.grant_types.clone().unwrap_or_else(|| profile.default_grants().iter().copied().collect())
 }
 
 const fn is_administrator(bounds: Bounds<'_>) -> bool {

@@ -86,11 +86,7 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
         application_type: application.kind,
         roles: existing.map(|client| client.roles.clone()).unwrap_or_default(),
         permissions: existing.map(|client| client.permissions.clone()).unwrap_or_default(),
-        client_pwd_policy: vendor
-            .client_pwd_policy
-            .or_else(|| existing.map(|client| client.client_pwd_policy.clone()))
-            .or_else(|| PolicyCode::parse("AT_SYSLOG"))
-            .ok_or_else(|| malformed("hid_client_pwd_policy must name a policy"))?,
+        client_pwd_policy: secret_policy(vendor.client_pwd_policy, existing)?,
         client_pki_policy: vendor.client_pki_policy,
         user_authn_policy: vendor.user_authn_policy,
         user_channel: vendor.user_channel,
@@ -116,6 +112,13 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
         attributes: existing.map_or_else(BTreeMap::new, |client| client.attributes.clone()),
         registration: existing.and_then(|client| client.registration.clone()),
     })
+}
+
+fn secret_policy(named: Option<PolicyCode>, existing: Option<&Client>) -> Result<PolicyCode, Refusal> {
+    named
+        .or_else(|| existing.map(|client| client.client_pwd_policy.clone()))
+        .or_else(|| PolicyCode::parse("AT_SYSLOG"))
+        .ok_or_else(|| malformed("hid_client_pwd_policy must name a policy"))
 }
 
 fn name(members: Members<'_>) -> Result<Option<String>, Refusal> {

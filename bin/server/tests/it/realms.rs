@@ -180,12 +180,8 @@ impl World {
         let name = domain::TenantName::parse("both").unwrap();
         let exported = tenant_file::export(&self.server.setup, &name).unwrap();
         let (was, is) = (format!("realms_layout = {}", !on), format!("realms_layout = {on}"));
-        assert!(on || exported.contains(&was), "{exported}");
-        let changed = if exported.contains(&was) {
-            exported.replace(&was, &is)
-        } else {
-            exported.replacen("[settings]", &format!("[settings]\n{is}"), 1)
-        };
+        assert!(exported.contains(&was), "{exported}");
+        let changed = exported.replace(&was, &is);
         tenant_file::apply(&self.server.setup, &changed, ApplyOptions { dry_run: false, prune: false })
             .unwrap();
         let there = format!("{}/.well-known/openid-configuration", self.issuer(true));

@@ -4,6 +4,7 @@ mod attacks;
 mod grants;
 mod members;
 mod nodes;
+mod pace;
 mod policies;
 mod recovery;
 mod refusals;
