@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AuthMethod, CertificateName, ChannelCode, ClientId, ClientKeys, GrantType, PolicyCode, ProfileName,
-    Scopes, SecretDigest, SigningAlg, Timestamp, Ttl,
+    Scopes, SecretDigest, SigningAlg, Timestamp, Ttl, WireProfile,
     port::PasswordHash,
     role::{Permission, permissions_of},
 };
@@ -152,6 +152,9 @@ pub struct Client {
     /// The form of its access tokens where no resource says otherwise.
     #[serde(default)]
     pub access_token_format: AccessTokenFormat,
+    /// The resources that its tokens may be for (RFC 8707); `None`: all of the tenant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<BTreeSet<String>>,
     /// A random number of its own: what tells it from an earlier client of the same id, whose JWTs are not its.
     #[serde(default)]
     pub generation: u64,
@@ -184,6 +187,19 @@ impl Client {
     pub fn may(&self, permission: &str) -> bool {
         self.permissions.iter().any(|p| p.as_str() == permission)
             || self.roles.iter().any(|role| permissions_of(role).contains(&permission))
+    }
+
+    /// Whether it may use a grant: its list says so or, without one, the profile that holds for it.
+    pub fn lists(&self, grant: GrantType, profile: &WireProfile) -> bool {
+        match &self.grant_types {
+            Some(own) => own.contains(&grant),
+            None => profile.default_grants().contains(&grant),
+        }
+    }
+
+    /// Whether its tokens may be for `resource`, as far as it is up to the client.
+    pub fn may_be_for(&self, resource: &str) -> bool {
+        self.resources.as_ref().is_none_or(|own| own.contains(resource))
     }
 
     /// Whether it may call from an address (`hid_client_authentication_constraints`); no list means from anywhere.

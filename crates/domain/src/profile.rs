@@ -138,6 +138,16 @@ impl WireProfile {
         }
     }
 
+    /// The grants that a client is registered with that names none (RFC 7591 §2; CONTRACT 4.1.1).
+    pub const fn registered_grants(&self) -> &'static [GrantType] {
+        match self.name {
+            ProfileName::Hid => {
+                &[GrantType::ClientCredentials, GrantType::Password, GrantType::AuthorizationCode]
+            }
+            ProfileName::Openid | ProfileName::Fapi2 => &[GrantType::AuthorizationCode],
+        }
+    }
+
     /// Whether a client may prove itself by `method`.
     pub const fn has_method(&self, method: AuthMethod) -> bool {
         use AuthMethod::{PrivateKeyJwt, SelfSignedTlsClientAuth, TlsClientAuth};

@@ -1,9 +1,9 @@
 //! Introspection (RFC 7662; DECISIONS 5.2).
 
 use domain::{
-    AuthenticatedClient, Claims, Confirmation, Env, Issuer, Permission, PresentedToken, Session,
-    StoredRefresh, Timestamp, TokenKind, WireProfile, Write, encoding::base64url, session::TOUCH_INTERVAL,
-    token_text,
+    AuthenticatedClient, Claims, Client, ClientId, Confirmation, Env, Issuer, Permission, PresentedToken,
+    Session, StoredRefresh, Timestamp, TokenKind, WireProfile, Write, encoding::base64url,
+    session::TOUCH_INTERVAL, token_text,
 };
 
 use crate::{Params, answer::put_context, issue::subject, jwt_access};
@@ -52,19 +52,40 @@ impl Decision {
     }
 }
 
-/// Decides about an access token.
+/// A session that was found.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// The client that [`owner`] asks for, if it is there.
+    pub owner: Option<&'a Client>,
+}
+
+/// The client that must be looked up to decide about a session: whose it is. `None` where that is the caller itself,
+/// which has proved just now that it may act, and where the caller learns nothing in any case.
+pub fn owner<'a>(caller: &AuthenticatedClient, session: &'a Session) -> Option<&'a ClientId> {
+    let own = session.client_id == caller.client().client_id;
+    (!own && may_see(caller, session)).then_some(&session.client_id)
+}
+
+/// Decides about an access token. One whose client is disabled or gone is good for nothing, and so is told to be.
 pub fn access(
     caller: &AuthenticatedClient,
     presented: &PresentedToken,
-    session: Option<&Session>,
+    found: Option<Found<'_>>,
     issuer: &Issuer,
     profile: &WireProfile,
     env: &Env<'_>,
 ) -> Decision {
-    let seen = |session: &&Session| {
-        session.digest.matches(&presented.digest) && session.is_live(env.now) && may_see(caller, session)
+    let seen = |found: &Found<'_>| {
+        let session = found.session;
+        let enabled = || owner(caller, session).is_none() || found.owner.is_some_and(|client| client.enabled);
+        session.digest.matches(&presented.digest)
+            && session.is_live(env.now)
+            && may_see(caller, session)
+            && enabled()
     };
-    let Some(session) = session.filter(seen) else {
+    let Some(Found { session, .. }) = found.filter(seen) else {
         return Decision::inactive();
     };
     let touch =
@@ -144,7 +165,8 @@ fn common(issuer: &Issuer, scope: String, client_id: &str) -> Claims {
     answer
 }
 
-/// Decides about a refresh token: only its owner learns anything, and nothing is touched.
+/// Decides about a refresh token: only its owner learns anything, and nothing is touched. A client that is disabled
+/// does not come this far.
 pub fn refresh(
     caller: &AuthenticatedClient,
     presented: &PresentedToken,

@@ -71,6 +71,7 @@ pub fn a_client(id: &str) -> ClientBuilder {
             dpop_nonce_required: false,
             tls_client_certificate_bound_access_tokens: false,
             access_token_format: AccessTokenFormat::Opaque,
+            resources: None,
             generation: 0,
             registration: None,
             keys: None,

@@ -219,6 +219,7 @@ impl Records {
             dpop_nonce_required: false,
             tls_client_certificate_bound_access_tokens: false,
             access_token_format: AccessTokenFormat::Opaque,
+            resources: None,
             generation: 0,
             registration: None,
             keys: None,

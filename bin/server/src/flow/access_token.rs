@@ -2,7 +2,7 @@
 //! they still stand.
 
 use domain::{
-    Fault, Layout, Session, User,
+    Fault, Issuer, Layout, Session, User,
     port::{RefreshLookup as _, RememberedLookup as _, UserLookup as _},
 };
 use oidc_core::jwt_access::{self, Read, Standing, UserKey};
@@ -10,15 +10,25 @@ use oidc_core::jwt_access::{self, Read, Standing, UserKey};
 use super::client;
 use crate::extract::Call;
 
-/// Reads a JWT access token of this tenant. `None`: it is none, or it has expired.
+/// Reads a JWT access token of this tenant, whichever layout it was issued in: a token is the tenant's
+/// (docs/decisions/0035). `None`: it is none, it has expired, or the tenant is not reached in that layout.
 pub fn read(call: &Call, text: &str) -> Option<Read> {
+    let (read, layout) = read_to_revoke(call, text)?;
+    call.facts.face(layout).map(|_reached| read)
+}
+
+/// The same, also of a layout that the tenant is not reached in any more, with that layout. It may be again before the
+/// token expires, and what was revoked meanwhile must be dead then.
+pub fn read_to_revoke(call: &Call, text: &str) -> Option<(Read, Layout)> {
     if !jwt_access::looks_like_one(text) {
         return None;
     }
     let jws = call.facts.verified(text, call.now)?;
-    // Whichever layout it was issued in: a token is the tenant's (docs/decisions/0035).
-    let mut faces = Layout::ALL.into_iter().filter_map(|layout| call.facts.face(layout));
-    faces.find_map(|face| Read::new(&jws.header, &jws.claims, &face.issuer, &call.env()))
+    let (base, tenant) = (call.app.bases().public, &call.facts.tenant.name);
+    Layout::ALL.into_iter().find_map(|layout| {
+        let issuer = Issuer::laid_out(layout, base, tenant);
+        Read::new(&jws.header, &jws.claims, &issuer, &call.env()).map(|read| (read, layout))
+    })
 }
 
 /// The session that it stands for, with its user, as storage has it now: nothing of this comes from a cache but its

@@ -35,6 +35,7 @@ pub async fn answer(
             stored: stored.as_ref(),
             user: user.as_ref(),
             policy,
+            settings: issuing.settings,
             sender: &issuing.sender,
         };
         let profile = &issuing.policy.profile;

@@ -55,7 +55,7 @@ pub(super) fn read(members: Members<'_>, bounds: Bounds<'_>) -> Result<BTreeMap<
         return Ok(kept);
     }
     let own = bounds.existing.map(|client| client.hid_members.clone()).unwrap_or_default();
-    let gives = matches!(bounds.registrar, Registrar::Administrator(_));
+    let gives = matches!(bounds.registrar, Registrar::Administrator { .. });
     for (name, rule, problem) in MEMBERS {
         let problem = bad("vendor_member", problem);
         let asked = members.text(name, problem.clone())?;

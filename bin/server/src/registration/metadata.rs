@@ -10,7 +10,7 @@ use jose::{JoseVerifier, KeyChoice, RegisteredCertificates};
 use serde_json::{Map, Value};
 
 use super::{
-    METHODS, Registrar, application, bad, certificate, kept,
+    METHODS, Registrar, application, bad, certificate, grants, kept,
     members::{Members, malformed},
     unsupported, vendor, within,
 };
@@ -49,7 +49,7 @@ pub fn client(members: &Map<String, Value>, id: ClientId, bounds: Bounds<'_>) ->
         return Err(bad("profile", rule));
     }
     if let (Registrar::Itself, Some(existing)) = (bounds.registrar, bounds.existing) {
-        within::check(existing, &client)?;
+        within::check(existing, &client, &profile)?;
     }
     Ok(client)
 }
@@ -65,7 +65,7 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
     unsupported::check(members)?;
     let vendor = vendor::read(members, bounds)?;
     let method = method(members, bounds)?;
-    let grants = grants(members, method, bounds)?;
+    let grants = grants::read(members, method, bounds)?;
     let needs = bounds.profile.hid_members || grants.contains(&GrantType::AuthorizationCode);
     let application = application::read(members, needs)?;
     let keys = keys(members, method, bounds)?;
@@ -86,11 +86,7 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
         application_type: application.kind,
         roles: existing.map(|client| client.roles.clone()).unwrap_or_default(),
         permissions: existing.map(|client| client.permissions.clone()).unwrap_or_default(),
-        client_pwd_policy: vendor
-            .client_pwd_policy
-            .or_else(|| existing.map(|client| client.client_pwd_policy.clone()))
-            .or_else(|| PolicyCode::parse("AT_SYSLOG"))
-            .ok_or_else(|| malformed("hid_client_pwd_policy must name a policy"))?,
+        client_pwd_policy: secret_policy(vendor.client_pwd_policy, existing)?,
         client_pki_policy: vendor.client_pki_policy,
         user_authn_policy: vendor.user_authn_policy,
         user_channel: vendor.user_channel,
@@ -111,10 +107,18 @@ fn described(members: Members<'_>, id: ClientId, bounds: Bounds<'_>) -> Result<C
             "tls_client_certificate_bound_access_tokens",
         )?,
         access_token_format: existing.map(|client| client.access_token_format).unwrap_or_default(),
+        resources: resources(bounds),
         generation: existing.map_or(0, |client| client.generation),
         attributes: existing.map_or_else(BTreeMap::new, |client| client.attributes.clone()),
         registration: existing.and_then(|client| client.registration.clone()),
     })
+}
+
+fn secret_policy(named: Option<PolicyCode>, existing: Option<&Client>) -> Result<PolicyCode, Refusal> {
+    named
+        .or_else(|| existing.map(|client| client.client_pwd_policy.clone()))
+        .or_else(|| PolicyCode::parse("AT_SYSLOG"))
+        .ok_or_else(|| malformed("hid_client_pwd_policy must name a policy"))
 }
 
 fn name(members: Members<'_>) -> Result<Option<String>, Refusal> {
@@ -144,7 +148,7 @@ fn method(members: Members<'_>, bounds: Bounds<'_>) -> Result<AuthMethod, Refusa
             let registration = bounds.existing.and_then(|client| client.registration.as_ref());
             registration.map(|registration| &registration.auth_methods)
         }
-        Registrar::Administrator(_) | Registrar::Anyone => None,
+        Registrar::Administrator { .. } | Registrar::Anyone => None,
     };
     // An administrator may have given it another since; that one it keeps.
     let held = bounds.existing.is_some_and(|client| client.token_endpoint_auth_method == method);
@@ -153,49 +157,6 @@ fn method(members: Members<'_>, bounds: Bounds<'_>) -> Result<AuthMethod, Refusa
         return Err(bad("auth_method_not_granted", text));
     }
     Ok(method)
-}
-
-/// The grants, consistent with `response_types` and the method (RFC 7591 §2.1).
-fn grants(
-    members: Members<'_>,
-    method: AuthMethod,
-    bounds: Bounds<'_>,
-) -> Result<BTreeSet<GrantType>, Refusal> {
-    let problem = bad("grant_types", "grant_types must be a list of grants that this server has");
-    let named = members.list("grant_types", problem.clone())?.unwrap_or_else(|| vec!["authorization_code"]);
-    let pki = method == AuthMethod::ClientSecretPki;
-    let mut grants = BTreeSet::new();
-    for name in named {
-        grants.insert(match name {
-            "authorization_code" => GrantType::AuthorizationCode,
-            "client_credentials" => GrantType::ClientCredentials,
-            "refresh_token" => GrantType::RefreshToken,
-            "password" => GrantType::Password,
-            name if pki && name == GrantType::ClientSecretPki.as_str() => GrantType::ClientSecretPki,
-            _ => return Err(problem),
-        });
-    }
-    let held = |grant| {
-        let own = bounds.existing.and_then(|client| client.grant_types.as_ref());
-        own.is_some_and(|own| own.contains(&grant))
-    };
-    let password = grants.contains(&GrantType::Password) && !held(GrantType::Password);
-    if password && !matches!(bounds.registrar, Registrar::Administrator(_)) {
-        return Err(bad("grant_not_granted", "The grant password is for an administrator to give"));
-    }
-    if method == AuthMethod::None && grants.contains(&GrantType::ClientCredentials) {
-        return Err(bad("public_machine", "client_credentials is for confidential clients (RFC 6749 §4.4)"));
-    }
-    let types = bad(
-        "response_types",
-        "response_types must be [\"code\"] with the grant authorization_code, and [] or absent without it",
-    );
-    let with_code = grants.contains(&GrantType::AuthorizationCode);
-    match members.list("response_types", types.clone())? {
-        None => Ok(grants),
-        Some(list) if list.iter().all(|name| *name == "code") && list.is_empty() != with_code => Ok(grants),
-        Some(_) => Err(types),
-    }
 }
 
 /// What is asked for, as far as the registrar may give it. More is refused, not cut: who asked for it relies on it.
@@ -208,7 +169,7 @@ fn scopes(members: Members<'_>, vendor: Option<Scopes>, bounds: Bounds<'_>) -> R
     let existing = bounds.existing.map(|client| client.scopes.clone()).unwrap_or_default();
     let Some(asked) = asked else { return Ok(existing) };
     let may = |value: &str| match bounds.registrar {
-        Registrar::Administrator(own) => own.contains(value) || existing.contains(value),
+        Registrar::Administrator { scopes, .. } => scopes.contains(value) || existing.contains(value),
         Registrar::Holder(allowance) => allowance.scopes.contains(value),
         Registrar::Itself | Registrar::Anyone => existing.contains(value),
     };
@@ -216,6 +177,16 @@ fn scopes(members: Members<'_>, vendor: Option<Scopes>, bounds: Bounds<'_>) -> R
         return Ok(asked);
     }
     Err(bad("scope_not_granted", "scope has a value that whoever registers this client may not give it"))
+}
+
+/// What its tokens may be for is no member: who registers itself has nothing of it until a tenant file says so, and what
+/// an administrator registers has what that administrator has.
+fn resources(bounds: Bounds<'_>) -> Option<BTreeSet<String>> {
+    match (bounds.existing, bounds.registrar) {
+        (Some(client), _) => client.resources.clone(),
+        (None, Registrar::Administrator { resources, .. }) => resources.clone(),
+        (None, Registrar::Holder(_) | Registrar::Anyone | Registrar::Itself) => Some(BTreeSet::new()),
+    }
 }
 
 /// Whether the keys of a set that was registered are usable public keys. It takes up to a millisecond a key, so it is

@@ -4,6 +4,7 @@ mod answer;
 mod application;
 mod certificate;
 mod document;
+mod grants;
 mod kept;
 mod members;
 mod metadata;
@@ -23,11 +24,16 @@ use domain::{AuthMethod, Locator, OAuthErrorCode, Refusal, Scopes};
 /// Who registers or changes a client, and what they may give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Registrar {
-    /// A client with the permission to register clients: it gives away no scope that it has not.
-    Administrator(Scopes),
-    /// The holder of an initial access token: what the token says, and no grant that takes users' passwords.
+    /// A client with the permission to register clients: it gives away nothing that it has not.
+    Administrator {
+        /// The scopes that it may give.
+        scopes: Scopes,
+        /// The resources that its own tokens may be for, and so those of what it registers; `None`: all.
+        resources: Option<BTreeSet<String>>,
+    },
+    /// The holder of an initial access token: what the token says, no resources, and no grant that takes users' passwords.
     Holder(Allowance),
-    /// Anyone, where the tenant is open: no scopes, and no grant that takes users' passwords.
+    /// Anyone, where the tenant is open: no scopes, no resources, and no grant that takes users' passwords.
     Anyone,
     /// The client itself, with its registration access token: nothing that it has not already.
     Itself,

@@ -56,7 +56,7 @@ pub(super) fn read(members: Members<'_>, bounds: Bounds<'_>) -> Result<Vendor, R
         scopes: scopes(members)?,
     };
     match bounds.registrar {
-        Registrar::Administrator(_) => Ok(asked),
+        Registrar::Administrator { .. } => Ok(asked),
         Registrar::Itself | Registrar::Holder(_) | Registrar::Anyone => kept(asked, bounds.existing),
     }
 }

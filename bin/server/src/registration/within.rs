@@ -1,6 +1,6 @@
 //! What a client may make of itself (RFC 7592 §2.2): no more, and no weaker, than it was registered as.
 
-use domain::{AuthMethod, Client, GrantType, Refusal};
+use domain::{AuthMethod, Client, GrantType, Refusal, WireProfile};
 
 use super::bad;
 
@@ -8,8 +8,8 @@ use super::bad;
 ///
 /// # Errors
 /// `invalid_client_metadata`.
-pub(super) fn check(existing: &Client, asked: &Client) -> Result<(), Refusal> {
-    let may = |grant: &GrantType| existing.grant_types.as_ref().is_some_and(|own| own.contains(grant));
+pub(super) fn check(existing: &Client, asked: &Client, profile: &WireProfile) -> Result<(), Refusal> {
+    let may = |grant: &GrantType| existing.lists(*grant, profile);
     // What was given for users to delegate is not the client's own, and the other way round.
     let goes_with_another =
         |grant: &GrantType| *grant == GrantType::RefreshToken && may(&GrantType::AuthorizationCode);

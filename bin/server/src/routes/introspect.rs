@@ -5,7 +5,7 @@ use domain::{
     AuthenticatedClient,
     port::{RefreshLookup as _, SessionLookup as _},
 };
-use oidc_core::introspect::{self, Decision, Target};
+use oidc_core::introspect::{self, Decision, Found, Target};
 
 use crate::{
     extract::{Call, accept},
@@ -51,7 +51,13 @@ async fn decide(call: &Call, caller: &AuthenticatedClient) -> Result<Decision, S
         },
         Target::Access(token) => {
             let session = call.read(1, move |store| store.session(&token.locator)).await?;
-            introspect::access(caller, &token, session.as_ref(), issuer, &profile, &call.env())
+            let owner = match session.as_ref().and_then(|session| introspect::owner(caller, session)) {
+                Some(id) => client::client(call, id).await?,
+                None => None,
+            };
+            let owner = owner.as_ref().map(|stored| &*stored.client);
+            let found = session.as_ref().map(|session| Found { session, owner });
+            introspect::access(caller, &token, found, issuer, &profile, &call.env())
         }
         Target::Refresh(token) => {
             let stored = call.read(1, move |store| store.refresh(&token.locator)).await?;

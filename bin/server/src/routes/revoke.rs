@@ -44,11 +44,13 @@ async fn answer(call: &Call) -> Result<Reply, Stop> {
     let profile = call.profile(caller.client());
     let (mut writes, told) = match introspect::target(&call.params, &profile)? {
         Target::Nothing => (Vec::new(), Told::default()),
-        Target::Jwt(text) => access_token::read(call, text).map_or_else(Default::default, |read| {
-            let mut told = Told::new(None, "access_token", read.locator());
-            told.user_name.clone_from(&read.user);
-            (revoke::jwt(&caller, &read), told)
-        }),
+        Target::Jwt(text) => {
+            access_token::read_to_revoke(call, text).map_or_else(Default::default, |(read, _layout)| {
+                let mut told = Told::new(None, "access_token", read.locator());
+                told.user_name.clone_from(&read.user);
+                (revoke::jwt(&caller, &read), told)
+            })
+        }
         Target::Access(token) => {
             let session = call.read(1, move |store| store.session(&token.locator)).await?;
             let subject = session.as_ref().and_then(|session| session.subject.as_ref());

@@ -237,6 +237,8 @@ pub(super) struct ClientDoc {
     pub(super) tls_client_certificate_bound_access_tokens: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) access_token_format: Option<AccessTokenFormat>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resources: Option<BTreeSet<String>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) attributes: BTreeMap<String, String>,
 }

@@ -107,6 +107,7 @@ pub(super) fn client(client: &Client) -> ClientDoc {
         dpop_nonce_required: client.dpop_nonce_required,
         tls_client_certificate_bound_access_tokens: client.tls_client_certificate_bound_access_tokens,
         access_token_format: Some(client.access_token_format),
+        resources: client.resources.clone(),
         attributes: client.attributes.clone(),
     }
 }

@@ -174,6 +174,22 @@ impl World {
         self.ask("legacy", realms, "introspect").form(&[("token", token)]).json_ok()
     }
 
+    /// Switches the layout on or off, and waits until that is obeyed.
+    fn reached_as_a_realm(&self, on: bool) {
+        use countersign_server::tenant_file::{self, ApplyOptions};
+        let name = domain::TenantName::parse("both").unwrap();
+        let exported = tenant_file::export(&self.server.setup, &name).unwrap();
+        let (was, is) = (format!("realms_layout = {}", !on), format!("realms_layout = {on}"));
+        assert!(exported.contains(&was), "{exported}");
+        let changed = exported.replace(&was, &is);
+        tenant_file::apply(&self.server.setup, &changed, ApplyOptions { dry_run: false, prune: false })
+            .unwrap();
+        let there = format!("{}/.well-known/openid-configuration", self.issuer(true));
+        let status = if on { 200 } else { 404 };
+        let seen = || (http().get(&there).said().status == status).then_some(());
+        assert!(wait_for(Duration::from_secs(10), seen).is_some());
+    }
+
     fn assert(&self, realms: bool, audience: &str, jti: &str) -> Said {
         let now = self.server.clock.now().millis() / 1000;
         let claims = json!({
@@ -325,26 +341,9 @@ fn a_refresh_at_the_other_layout_keeps_the_issuer_of_the_log_in() {
 
 #[test]
 fn a_refresh_of_an_issuer_that_is_gone_is_refused_and_spends_nothing() {
-    use countersign_server::tenant_file::{self, ApplyOptions};
     let world = World::start();
     let tokens = world.logged_in("legacy", true, OFFLINE);
-    let set = |on: bool| {
-        let name = domain::TenantName::parse("both").unwrap();
-        let exported = tenant_file::export(&world.server.setup, &name).unwrap();
-        let (was, is) = (format!("realms_layout = {}", !on), format!("realms_layout = {on}"));
-        assert!(on || exported.contains(&was), "{exported}");
-        let changed = if exported.contains(&was) {
-            exported.replace(&was, &is)
-        } else {
-            exported.replacen("[settings]", &format!("[settings]\n{is}"), 1)
-        };
-        tenant_file::apply(&world.server.setup, &changed, ApplyOptions { dry_run: false, prune: false })
-            .unwrap();
-        let there = format!("{}/.well-known/openid-configuration", world.issuer(true));
-        let status = if on { 200 } else { 404 };
-        let seen = || (http().get(&there).said().status == status).then_some(());
-        assert!(wait_for(Duration::from_secs(10), seen).is_some());
-    };
+    let set = |on| world.reached_as_a_realm(on);
     set(false);
     let refused = world.refresh("legacy", false, &tokens);
     assert_eq!(refused.error(), (400, "invalid_grant".into()));
@@ -384,4 +383,18 @@ fn a_jwt_of_one_layout_stands_and_falls_at_both() {
             }
         }
     }
+}
+
+#[test]
+fn a_jwt_that_was_revoked_while_its_layout_was_off_is_dead_when_that_is_on_again() {
+    let world = World::start();
+    let (kept, revoked) = (world.logged_in("jwt", true, "openid"), world.logged_in("jwt", true, "openid"));
+    let active =
+        |tokens: &Value| world.active(false, tokens["access_token"].as_str().unwrap())["active"] == true;
+    world.reached_as_a_realm(false);
+    assert!(!active(&kept) && !active(&revoked));
+    let form = [("token", revoked["access_token"].as_str().unwrap())];
+    assert_eq!(world.ask("jwt", false, "revoke").form(&form).said().status, 200);
+    world.reached_as_a_realm(true);
+    assert!(active(&kept) && !active(&revoked));
 }

@@ -49,7 +49,8 @@ fn registrars() -> [Registrar; 3] {
         scopes: scopes("api"),
         auth_methods: BTreeSet::from([AuthMethod::PrivateKeyJwt, AuthMethod::ClientSecretBasic]),
     };
-    [Registrar::Administrator(scopes("openid api")), Registrar::Holder(allowance), Registrar::Anyone]
+    let administrator = Registrar::Administrator { scopes: scopes("openid api"), resources: None };
+    [administrator, Registrar::Holder(allowance), Registrar::Anyone]
 }
 
 fn within(client: &Client, registrar: &Registrar, profile: ProfileName) {
@@ -58,7 +59,7 @@ fn within(client: &Client, registrar: &Registrar, profile: ProfileName) {
     assert_eq!(client.auth_methods, BTreeSet::from([client.token_endpoint_auth_method]));
     assert!(METHODS.contains(&client.token_endpoint_auth_method));
     let (given, administrator) = match registrar {
-        Registrar::Administrator(own) => (own.clone(), true),
+        Registrar::Administrator { scopes, .. } => (scopes.clone(), true),
         Registrar::Holder(allowance) => {
             assert!(allowance.auth_methods.contains(&client.token_endpoint_auth_method));
             (allowance.scopes.clone(), false)
@@ -68,6 +69,7 @@ fn within(client: &Client, registrar: &Registrar, profile: ProfileName) {
     assert!(client.scopes.is_subset(&given));
     let grants = client.grant_types.as_ref().expect("they are named");
     assert!(administrator || !grants.contains(&GrantType::Password));
+    assert!(administrator || client.resources == Some(BTreeSet::new()));
     let vendor = client.user_authn_policy.is_some()
         || client.refresh_token_validity.is_some()
         || !client.allowed_sources.is_empty();

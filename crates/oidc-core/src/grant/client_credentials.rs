@@ -33,7 +33,7 @@ pub fn resolve(
         client_id: client.client().client_id.clone(),
         subject: None,
         scopes: super::scopes(client, request.scope.as_ref())?,
-        audience: crate::resource::audience(request, settings)?,
+        audience: crate::resource::audience(request, client.client(), settings)?,
         acr: None,
         amr: Vec::new(),
         auth_time: env.now,

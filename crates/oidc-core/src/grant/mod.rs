@@ -11,11 +11,7 @@ use domain::{AuthenticatedClient, Client, GrantType, OAuthErrorCode, Refusal, Sc
 /// # Errors
 /// `unauthorized_client` when the grant is neither in the client's list nor, without a list, in the profile's.
 pub fn allow(client: &Client, grant: GrantType, profile: &WireProfile) -> Result<(), Refusal> {
-    let listed = client
-        .grant_types
-        .as_ref()
-        .map_or_else(|| profile.default_grants().contains(&grant), |grants| grants.contains(&grant));
-    if listed && profile.has_grant(grant) { Ok(()) } else { Err(GRANT_NOT_ALLOWED) }
+    if client.lists(grant, profile) && profile.has_grant(grant) { Ok(()) } else { Err(GRANT_NOT_ALLOWED) }
 }
 
 /// The scopes that a request gets: those asked for, or with none asked for all of the client's (CONTRACT 4.16).

@@ -39,7 +39,7 @@ pub fn channel(
     profile: &WireProfile,
 ) -> Result<Option<ChannelCode>, Refusal> {
     // Checked before a password is tried, as the scope is.
-    crate::resource::audience(request, settings)?;
+    crate::resource::audience(request, client, settings)?;
     let unknown = |reason| if profile.hid_members { hid_unsupported(reason) } else { NO_POLICY };
     let policy = policy.ok_or_else(|| unknown("hid_auth_type_unknown"))?;
     let channel = request.hid.channel.as_ref().or(client.user_channel.as_ref());
@@ -88,7 +88,7 @@ pub fn resolve(
         }),
         refresh: refresh_policy(client.client(), scopes.contains("offline_access"), settings),
         scopes,
-        audience: crate::resource::audience(request, settings)?,
+        audience: crate::resource::audience(request, client.client(), settings)?,
         acr: Some(evidence.acr),
         amr: evidence.amr,
         auth_time: evidence.auth_time,

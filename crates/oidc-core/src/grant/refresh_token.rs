@@ -2,8 +2,8 @@
 
 use domain::{
     AuthenticatedClient, AuthenticationPolicy, AuthorizedGrant, Env, FamilyEnd, OAuthErrorCode,
-    PresentedToken, RefreshFamily, RefreshPolicy, Refusal, Scopes, SessionLimits, StoredRefresh, User,
-    UserStatus, WireProfile, Write, refresh::RETRY_WINDOW,
+    PresentedToken, RefreshFamily, RefreshPolicy, Refusal, Scopes, SessionLimits, StoredRefresh,
+    TenantSettings, User, UserStatus, WireProfile, Write, refresh::RETRY_WINDOW,
 };
 
 use crate::token::{HidParameters, Mode, TokenRequest, hid_unsupported};
@@ -30,6 +30,8 @@ pub struct Facts<'a> {
     pub user: Option<&'a User>,
     /// The policy under which they proved themselves: its limits hold for the new session.
     pub policy: Option<&'a AuthenticationPolicy>,
+    /// The tenant's settings: a resource that is gone gets no more tokens.
+    pub settings: &'a TenantSettings,
     /// Who sends it: a bound token is of use to nobody else.
     pub sender: &'a Sender,
 }
@@ -39,7 +41,7 @@ pub struct Facts<'a> {
 /// # Errors
 /// `unauthorized_client` without the grant; `invalid_grant` for an unknown, foreign, expired or ended token, one
 /// text for all, and for one that is bound to another key or certificate; `invalid_target` for a resource that the grant
-/// was not for; `invalid_scope` for more than was granted and the client may still have; `hid_error` 1009 for a
+/// was not for, or that it was for and that is gone; `invalid_scope` for more than was granted and the client may still have; `hid_error` 1009 for a
 /// device, a mode, or another policy or channel than the log-in's.
 pub fn resolve(
     client: &AuthenticatedClient,
@@ -63,7 +65,7 @@ pub fn resolve(
         return Ok(spent(family, stored, env));
     }
     let scopes = narrowed(family, client, request.scope.as_ref())?;
-    let audience = resource::narrowed(request, family, profile)?;
+    let audience = resource::narrowed(request, family, client.client(), facts.settings)?;
     Ok(Decision::Refresh(Box::new(grant(family, (scopes, audience), facts.policy))))
 }
 

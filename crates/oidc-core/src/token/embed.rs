@@ -3,7 +3,7 @@
 use domain::{
     Applied, AuditEvent, AuditKind, AuditOutcome, AuthenticatedClient, AuthenticationPolicy, Claims, Env,
     Fault, Issuer, OAuthErrorCode, Origin, Refusal, Tenant, TokenKind, WireProfile, Write, WriteBatch,
-    port::{Apply, PolicyLookup, RefreshLookup, Sealer, SessionLookup, Signer, UserLookup},
+    port::{Apply, ClientLookup, PolicyLookup, RefreshLookup, Sealer, SessionLookup, Signer, UserLookup},
     token_text,
 };
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Params,
     grant::{client_credentials, refresh_token},
-    introspect::{self, Target},
+    introspect::{self, Found, Target},
     issue::Policy,
     sender::Sender,
 };
@@ -149,7 +149,7 @@ impl Endpoint<'_> {
         env: Env<'_>,
     ) -> Result<Outcome, Fault>
     where
-        P: SessionLookup + RefreshLookup + Apply + ?Sized,
+        P: ClientLookup + SessionLookup + RefreshLookup + Apply + ?Sized,
     {
         let profile = WireProfile::effective(self.tenant.settings.profile, caller.client().profile);
         let decision = match introspect::target(params, &profile) {
@@ -157,7 +157,11 @@ impl Endpoint<'_> {
             Ok(Target::Nothing | Target::Jwt(_)) => introspect::Decision::inactive(),
             Ok(Target::Access(token)) => {
                 let session = ports.session(&token.locator)?;
-                introspect::access(caller, &token, session.as_ref(), self.issuer, &profile, &env)
+                let owner = session.as_ref().and_then(|session| introspect::owner(caller, session));
+                let owner = owner.map(|id| ports.client(id)).transpose()?.flatten();
+                let owner = owner.as_ref().map(|stored| &*stored.client);
+                let found = session.as_ref().map(|session| Found { session, owner });
+                introspect::access(caller, &token, found, self.issuer, &profile, &env)
             }
             Ok(Target::Refresh(token)) => {
                 let stored = ports.refresh(&token.locator)?;
@@ -195,6 +199,7 @@ fn refresh<P: PolicyLookup + RefreshLookup + UserLookup + ?Sized>(
         stored: stored.as_ref(),
         user: user.as_ref(),
         policy: policy.as_ref(),
+        settings: issuing.settings,
         sender: &issuing.sender,
     };
     let decision = refresh_token::resolve(client, request, &presented, facts, profile, &issuing.env);

@@ -149,6 +149,7 @@ fn a_public_clients_refresh_token_is_bound_to_its_certificate() {
             stored: stored.as_ref(),
             user: Some(&user),
             policy: None,
+            settings: &world.tenant.settings,
             sender: &sender,
         };
         let decision = refresh_token::resolve(&client, &request, &presented, facts, &profile, &world.env());

@@ -41,6 +41,18 @@ fn a_client_sees_its_own_tokens_and_a_privileged_one_all() {
 }
 
 #[test]
+fn what_a_disabled_client_has_is_told_to_be_dead() {
+    let world = World::new(ProfileName::Openid);
+    let owner = proven(a_client("owner").scopes("openid").build());
+    let machine = proven(a_client("rs").role("RL_CLIENTIDM2M").build());
+    let answer = world.sign_in(&owner, &bob(&world), "openid", HOUR);
+    let active = || world.introspect(&machine, text(&answer, "access_token"))["active"] == true;
+    assert!(active());
+    world.register(&proven(a_client("owner").with(|client| client.enabled = false).build()));
+    assert!(!active());
+}
+
+#[test]
 fn a_refresh_token_is_for_its_owner_only() {
     let world = World::new(ProfileName::Openid);
     let owner = proven(a_client("owner").scopes("openid").build());

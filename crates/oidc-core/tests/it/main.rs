@@ -11,6 +11,7 @@ mod bound;
 mod introspection;
 mod machine;
 mod refreshing;
+mod resources;
 mod userinfo;
 
 use std::sync::Arc;

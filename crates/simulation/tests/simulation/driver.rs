@@ -290,9 +290,11 @@ fn probe(world: &World, auditor: &AuthenticatedClient, known: &Known) {
     let profile = domain::WireProfile::named(world.profile);
     let (alive, expected) = if known.kind == TokenKind::Access {
         let session = world.store.clone().session(&known.locator).unwrap();
-        let session = session.as_ref();
+        // Whether its client is enabled is not what the model knows of a session.
+        let owner = Some(known.owner.client());
+        let found = session.as_ref().map(|session| introspect::Found { session, owner });
         let decision =
-            introspect::access(auditor, &presented, session, &world.issuer, &profile, &world.env(now));
+            introspect::access(auditor, &presented, found, &world.issuer, &profile, &world.env(now));
         (decision.answer["active"] == true, world.oracle.borrow().is_active(&known.locator, now))
     } else {
         let stored = world.store.clone().refresh(&known.locator).unwrap();
@@ -305,6 +307,7 @@ fn probe(world: &World, auditor: &AuthenticatedClient, known: &Known) {
             stored: stored.as_ref(),
             user: user.as_ref(),
             policy: None,
+            settings: &world.store.settings().0,
             sender: &oidc_core::sender::Sender::default(),
         };
         let env = world.env(now);

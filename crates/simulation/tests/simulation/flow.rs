@@ -194,6 +194,7 @@ pub(crate) async fn refresh(call: Call, with: Credentials, refresh: Refresh) {
             stored: stored.as_ref(),
             user: user.as_ref(),
             policy: Some(policy),
+            settings: &call.facts.settings,
             sender: &Sender::default(),
         };
         let (outcome, batch) =
@@ -272,8 +273,10 @@ pub(crate) async fn introspect(call: Call, with: Credentials, token: Known) {
             let session = call.store().session(&presented.locator).unwrap();
             let active = (all || own) && call.world.oracle.borrow().is_active(&presented.locator, call.now);
             pause().await;
-            let session = session.as_ref();
-            (introspect::access(&caller, &presented, session, issuer, &profile, &call.env()), active)
+            // Whether its client is enabled is not what the model knows of a session.
+            let owner = Some(token.owner.client());
+            let found = session.as_ref().map(|session| introspect::Found { session, owner });
+            (introspect::access(&caller, &presented, found, issuer, &profile, &call.env()), active)
         }
         Target::Refresh(presented) => {
             let stored = call.store().refresh(&presented.locator).unwrap();

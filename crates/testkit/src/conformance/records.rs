@@ -110,6 +110,7 @@ fn full_client() -> Client {
             client.dpop_nonce_required = true;
             client.tls_client_certificate_bound_access_tokens = true;
             client.access_token_format = AccessTokenFormat::Jwt;
+            client.resources = Some(BTreeSet::from(["https://api.example".to_owned()]));
             client.keys = Some(ClientKeys::At("https://client.example/jwks".to_owned()));
             client.auth_signing_algs = BTreeSet::from([SigningAlg::ES256]);
             client.attributes = BTreeMap::from([("key".to_owned(), "value".to_owned())]);

@@ -92,15 +92,21 @@ async fn administrator(call: &Call, token: &Presented) -> Result<(Registrar, Arc
     let scopes = session.scopes.iter().filter(|scope| known.client.scopes.contains(scope));
     let scopes = Scopes::try_from(scopes.map(str::to_owned).collect::<Vec<_>>());
     let scopes = scopes.or(Err(Fault::Invariant("fewer scopes are scopes")))?;
-    Ok((Registrar::Administrator(scopes), known))
+    let resources = known.client.resources.clone();
+    Ok((Registrar::Administrator { scopes, resources }, known))
 }
 
 /// Whether an administrator may do whatever a client may: who changes a client's keys can act as it. Grants
 /// are any administrator's to give to a client of its own, so they tell nothing here.
 fn covers(registrar: &Registrar, administrator: &Client, client: &Client) -> bool {
-    let Registrar::Administrator(scopes) = registrar else { return false };
+    let Registrar::Administrator { scopes, resources } = registrar else { return false };
+    let resources = match (resources, &client.resources) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(own), Some(of_client)) => of_client.is_subset(own),
+    };
     let scopes = client.scopes.iter().all(|scope| scopes.contains(scope));
     let own = client.permissions.iter().map(Permission::as_str);
     let by_roles = client.roles.iter().flat_map(|role| permissions_of(role).iter().copied());
-    scopes && own.chain(by_roles).all(|permission| administrator.may(permission))
+    scopes && resources && own.chain(by_roles).all(|permission| administrator.may(permission))
 }

@@ -38,7 +38,7 @@ pub async fn register(call: &Call) -> Result<Reply, Stop> {
 }
 
 async fn registered_client(call: &Call) -> Result<Reply, Stop> {
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         // Each round anew: a token may have been used up or revoked meanwhile.
         let registrar = caller::registrar(call).await?;
         let members = registration::document(&call.document)?;
@@ -52,18 +52,21 @@ async fn registered_client(call: &Call) -> Result<Reply, Stop> {
         let bounds = bounds(call, &registrar, None);
         let mut client = registration::client(&members, id, bounds)?;
         let mut writes = quota::writes(call, &registrar).await?;
-        if registrar == Registrar::Anyone && client.keys.is_some() {
-            pace::source(call)?;
+        // Who loses a race has not asked twice, and the document has the same keys as before.
+        if round == 0 {
+            if registrar == Registrar::Anyone && client.keys.is_some() {
+                pace::source(call)?;
+            }
+            check_keys(call, &client).await?;
         }
-        check_keys(call, &client).await?;
         let token = token_text::mint(TokenKind::Registration, &call.env())?;
         let auth_methods = match &registrar {
             Registrar::Holder(allowance) => allowance.auth_methods.clone(),
-            Registrar::Administrator(_) | Registrar::Anyone | Registrar::Itself => BTreeSet::new(),
+            Registrar::Administrator { .. } | Registrar::Anyone | Registrar::Itself => BTreeSet::new(),
         };
         client.registration = Some(Registration { auth_methods, ..registered(&token, call.now) });
         client.generation = call.env().generation()?;
-        let (secret, secrets) = secrets(call, &client)?;
+        let (secret, secrets) = new_secrets(call, &client)?;
         call.client(client.client_id.as_str());
         writes.push(AdminWrite::InsertClient(Box::new(client.clone()), secrets));
         if record::change(call, writes, &client, "registered").await? == Applied::Committed {
@@ -105,8 +108,8 @@ pub async fn read(call: &Call, id: &str) -> Result<Reply, Stop> {
     record::told(call, "read", result).await
 }
 
-/// Replaces a registration (RFC 7592 §2.2). The client's own registration access token is spent by it, and the answer
-/// has another.
+/// Replaces a registration (RFC 7592 §2.2). The client's registration access token is spent by it, and the answer has
+/// another: to whoever updates it, or an administrator could not give one to a client that has lost its own.
 ///
 /// # Errors
 /// As [`register`], but for the quota.
@@ -123,27 +126,27 @@ async fn replaced_client(call: &Call, id: &str) -> Result<Reply, Stop> {
         }
         let (stored, secrets) = (&kept.client, &kept.secrets);
         let members = registration::document(&call.document)?;
-        fits(call, &members, &kept)?;
+        fits(call, &members, stored)?;
         let bounds = bounds(call, &registrar, Some(stored));
         let mut client = registration::client(&members, stored.client_id.clone(), bounds)?;
-        check_keys(call, &client).await?;
-        let mut writes = vec![unchanged(stored)?];
-        let mut shown = None;
-        if registrar == Registrar::Itself {
-            let token = token_text::mint(TokenKind::Registration, &call.env())?;
-            let renewed = registered(&token, call.now);
-            client.registration = Some(match stored.registration.clone() {
-                Some(own) => Registration { token: renewed.token, ..own },
-                None => renewed,
-            });
-            shown = Some(token.text);
+        let reset = resets_secret(call, &members, (&registrar, &client), secrets)?;
+        if round == 0 {
+            check_keys(call, &client).await?;
         }
-        let secret = new_secret(call, &client, secrets)?;
+        let mut writes = vec![unchanged(stored)?];
+        let token = token_text::mint(TokenKind::Registration, &call.env())?;
+        let renewed = registered(&token, call.now);
+        client.registration = Some(match stored.registration.clone() {
+            Some(own) => Registration { token: renewed.token, ..own },
+            None => renewed,
+        });
+        let secret =
+            if reset { Some(new_secrets(call, &client)?) } else { missing_secret(call, &client, secrets)? };
         writes.push(AdminWrite::UpdateClient(Box::new(client.clone())));
         let (secret, secrets) = secret.map_or((None, None), |(secret, secrets)| (secret, Some(secrets)));
         writes.extend(secrets.map(|secrets| AdminWrite::SetClientSecrets(client.client_id.clone(), secrets)));
         if record::change(call, writes, &client, "registration_replaced").await? == Applied::Committed {
-            return Ok(Reply::Json(answer(call, &client, secret.as_ref(), shown.as_ref())));
+            return Ok(Reply::Json(answer(call, &client, secret.as_ref(), Some(&token.text))));
         }
     }
     Err(Fault::Contended(ROUNDS).into())
@@ -189,7 +192,7 @@ fn chosen_id(
     let Some(value) = members.get("client_id").filter(|_| call.facts.profile.hid_members) else {
         return Ok(None);
     };
-    if !matches!(registrar, Registrar::Administrator(_)) {
+    if !is_administrator(registrar) {
         let text = "client_id is for an administrator to choose";
         return Err(registration::bad("client_id_not_granted", text).into());
     }
@@ -229,8 +232,8 @@ fn unchanged(client: &Client) -> Result<AdminWrite, Fault> {
 }
 
 /// What must be the same, if it comes at all (RFC 7592 §2.2).
-fn fits(call: &Call, members: &Map<String, Value>, kept: &StoredClient) -> Result<(), Refusal> {
-    let same = |value: &Value| value.as_str() == Some(kept.client.client_id.as_str());
+fn fits(call: &Call, members: &Map<String, Value>, stored: &Client) -> Result<(), Refusal> {
+    let same = |value: &Value| value.as_str() == Some(stored.client_id.as_str());
     let named = members.get("client_id").map_or(call.facts.profile.hid_members, same);
     if !named {
         let text = "client_id must be there, and be the one that is changed (RFC 7592 §2.2)";
@@ -247,19 +250,38 @@ fn fits(call: &Call, members: &Map<String, Value>, kept: &StoredClient) -> Resul
             return Err(registration::bad("member_not_allowed", text));
         }
     }
-    let Some(secret) = members.get("client_secret") else { return Ok(()) };
+    Ok(())
+}
+
+/// Whether an update asks for another secret: in `hid` any `client_secret` but the client's own is how an administrator
+/// resets it (CONTRACT 4.16). What it says is not taken: the server generates one (docs/decisions/0033).
+fn resets_secret(
+    call: &Call,
+    members: &Map<String, Value>,
+    (registrar, client): (&Registrar, &Client),
+    kept: &ClientSecrets,
+) -> Result<bool, Refusal> {
+    let Some(secret) = members.get("client_secret") else { return Ok(false) };
     let given = call.app.master.keyed(secret.as_str().unwrap_or_default().as_bytes());
-    if kept.secrets.generated.as_ref().is_some_and(|own| own.matches(&given)) {
-        return Ok(());
+    if kept.generated.as_ref().is_some_and(|own| own.matches(&given)) {
+        return Ok(false);
+    }
+    let resets = call.facts.profile.hid_members && is_administrator(registrar) && secret.is_string();
+    if resets && client.needs_secret() {
+        return Ok(true);
     }
     let text = "client_secret must be the client's own; it cannot be chosen (RFC 7592 §2.2)";
     Err(registration::bad("client_secret", text))
 }
 
+const fn is_administrator(registrar: &Registrar) -> bool {
+    matches!(registrar, Registrar::Administrator { .. })
+}
+
 type Secrets = (Option<Secret>, ClientSecrets);
 
 /// A new secret for a client that needs one.
-fn secrets(call: &Call, client: &Client) -> Result<Secrets, Fault> {
+fn new_secrets(call: &Call, client: &Client) -> Result<Secrets, Fault> {
     if !client.needs_secret() {
         return Ok((None, ClientSecrets::default()));
     }
@@ -275,13 +297,13 @@ fn secrets(call: &Call, client: &Client) -> Result<Secrets, Fault> {
 }
 
 /// What a changed client needs: a secret that it has not yet, or none any more; `None` when what it has will do.
-fn new_secret(call: &Call, client: &Client, kept: &ClientSecrets) -> Result<Option<Secrets>, Fault> {
+fn missing_secret(call: &Call, client: &Client, kept: &ClientSecrets) -> Result<Option<Secrets>, Fault> {
     let holds = kept.generated.is_some() || kept.chosen.is_some();
     let sealed = kept.sealed.is_some() || !client.auth_methods.contains(&AuthMethod::ClientSecretJwt);
     match (client.needs_secret(), holds) {
         (true, true) if sealed => Ok(None),
         (false, false) => Ok(None),
-        (true, _) | (false, true) => secrets(call, client).map(Some),
+        (true, _) | (false, true) => new_secrets(call, client).map(Some),
     }
 }
 

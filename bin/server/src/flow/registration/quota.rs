@@ -17,7 +17,7 @@ const DAY: i64 = 86_400_000;
 /// What takes the registrar's place in the quota, or a use of its token: nothing for an administrator.
 pub(super) async fn writes(call: &Call, registrar: &Registrar) -> Result<Vec<AdminWrite>, Stop> {
     match registrar {
-        Registrar::Administrator(_) | Registrar::Itself => return Ok(Vec::new()),
+        Registrar::Administrator { .. } | Registrar::Itself => return Ok(Vec::new()),
         Registrar::Holder(allowance) => return Ok(vec![AdminWrite::UseRegistrationToken(allowance.token)]),
         Registrar::Anyone => {}
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     AuthMethod, Client, ClientId, Permission, PolicyCode, ProfileName, Scopes, SigningAlg, Ttl, WireProfile,
+    port::StoredClient,
 };
 use toml::Spanned;
 
@@ -99,6 +100,7 @@ fn client(
         dpop_nonce_required: doc.dpop_nonce_required,
         tls_client_certificate_bound_access_tokens: doc.tls_client_certificate_bound_access_tokens,
         access_token_format: doc.access_token_format.unwrap_or_default(),
+        resources: doc.resources.take().or_else(|| registered_resources(stored)),
         generation: stored.map_or(0, |stored| stored.client.generation),
         // Who registered it keeps its token, whatever the file says.
         registration: stored.and_then(|stored| stored.client.registration.clone()),
@@ -106,6 +108,12 @@ fn client(
         auth_signing_algs: std::mem::take(&mut doc.token_endpoint_auth_signing_alg),
         attributes: std::mem::take(&mut doc.attributes),
     })
+}
+
+/// Silence must not open resources to who registered itself.
+fn registered_resources(stored: Option<&StoredClient>) -> Option<BTreeSet<String>> {
+    let stored = stored.filter(|stored| stored.client.registration.is_some());
+    stored.and_then(|stored| stored.client.resources.clone())
 }
 
 /// The set of methods and the preferred one (DECISIONS 5.1); `client_secret_basic` when nothing is said (CONTRACT 4.16).
@@ -141,6 +149,7 @@ fn staying(named: &BTreeSet<String>, scene: Scene<'_>, problems: &mut Problems<'
     let clients = scene.around.stored.clients.values().map(|stored| &stored.client);
     for client in clients.filter(|client| !scene.around.prune && !named.contains(client.client_id.as_str())) {
         let place = Place::new(0, format!("client {} (stored, not in this file)", client.client_id));
+        values::resources(client, scene, &place, problems);
         values::algs(client, scene, &place, problems);
     }
 }

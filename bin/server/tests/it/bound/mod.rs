@@ -8,6 +8,7 @@ mod jwt;
 pub(crate) mod key;
 mod nodes;
 mod openid_client;
+mod resources;
 
 use std::path::Path;
 

@@ -201,3 +201,43 @@ fn a_registration_by_certificate_that_names_none_is_refused() {
     let bank = Bank::start_over(AskFor::Ask, |_ca| open("openid"));
     assert_eq!(register(&bank, &keys).error(), (400, "invalid_client_metadata".to_owned()));
 }
+
+#[test]
+fn a_client_registers_by_client_secret_pki_and_gets_tokens_by_the_vendors_grant() {
+    let bank = Bank::start_over(AskFor::Ask, |ca| {
+        let settings = format!("[settings]\nmtls_truststore = '''\n{}'''", ca.certificate_pem().unwrap());
+        open("hid").replace("[settings]", &settings)
+    });
+    let grant = "urn:hid:oauth:grant-type:client-secret-pki";
+    let ask = |certificate: &Issued, id: &str, grant: &str| {
+        let form = format!("grant_type={grant}&client_id={id}");
+        let caller = Caller { certificate: Some(certificate), ..Caller::default() };
+        post(&mut caller.connect(bank.address), ("localhost", TOKEN), "", &form)
+    };
+    let (registered, other, untrusted) = (bank.client("own"), bank.client("own"), own("own"));
+    let keys = |certificate: &Issued| {
+        serde_json::json!({
+            "token_endpoint_auth_method": "client_secret_pki", "grant_types": null,
+            "jwks": { "keys": [jwk(certificate)] },
+        })
+    };
+    let said = register(&bank, &keys(&registered));
+    assert_eq!(said.status, 200, "{}", said.text);
+    let answer = said.json();
+    assert_eq!(
+        answer["grant_types"],
+        serde_json::json!(["authorization_code", "client_credentials", grant]),
+        "nobody gives themselves the grant password"
+    );
+    let id = answer["client_id"].as_str().unwrap();
+    for grant in [grant, "client_credentials"] {
+        let said = ask(&registered, id, grant);
+        assert_eq!(said.status, 200, "{grant}: {:?}", said.json());
+        assert_eq!(said.json()["token_type"], "Bearer");
+        // The right authority and name are no registration.
+        assert_eq!(ask(&other, id, grant).status, 401, "{grant}");
+    }
+    // A registration is no trust.
+    let id = register(&bank, &keys(&untrusted)).json()["client_id"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&untrusted, &id, grant).status, 401);
+}

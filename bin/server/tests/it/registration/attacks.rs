@@ -302,53 +302,6 @@ fn nobody_registers_under_the_name_of_a_user() {
     assert_eq!(said.status, 200, "{}", said.text);
 }
 
-/// Each change is written, audited, and makes nodes read the tenant again.
-#[test]
-fn a_client_that_changes_itself_over_and_over_is_told_to_wait() {
-    let world = World::start();
-    let mut client = world.machine();
-    for _ in 0..5 {
-        let said = update(&client, machine());
-        assert_eq!(said.status, 200, "{}", said.text);
-        client = said.json();
-    }
-    let said = update(&client, machine());
-    assert_eq!(said.error().0, 429, "{}", said.text);
-    assert!(said.header("retry-after").parse::<i64>().is_ok_and(|wait| (1..=11).contains(&wait)));
-    assert_eq!(own(&client, Method::DELETE).said().status, 429);
-    assert_eq!(own(&client, Method::GET).said().status, 200, "what is read costs no write");
-    // Others, and an administrator, are not kept waiting.
-    assert_eq!(update(&world.machine(), machine()).status, 200);
-    let mut members = machine();
-    members["client_id"] = client["client_id"].clone();
-    let request = http().put(text(&client, "registration_client_uri")).bearer_auth(world.admin("std"));
-    assert_eq!(request.json(&members).said().status, 200);
-    world.server.later(11);
-    assert_eq!(update(&client, machine()).status, 200);
-}
-
-/// One source cannot get around it with many clients.
-#[test]
-fn a_source_that_changes_many_clients_is_told_to_wait() {
-    let world = World::start();
-    let statuses: Vec<u16> = (0..5)
-        .flat_map(|_| {
-            let mut client = world.machine();
-            let mut said = Vec::new();
-            for _ in 0..5 {
-                let answer = update(&client, machine());
-                said.push(answer.status);
-                if answer.status == 200 {
-                    client = answer.json();
-                }
-            }
-            said
-        })
-        .collect();
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 20, "{statuses:?}");
-    assert!(statuses.iter().rev().take(5).all(|status| *status == 429), "{statuses:?}");
-}
-
 #[test]
 fn a_client_that_calls_from_elsewhere_than_it_may_does_not_touch_its_registration() {
     let world = World::start();

@@ -1,10 +1,14 @@
 //! Client registration (RFC 7591, RFC 7592; CONTRACT 4.16) over real HTTP.
 
 mod attacks;
+mod grants;
 mod members;
 mod nodes;
+mod pace;
 mod policies;
+mod recovery;
 mod refusals;
+mod resources;
 mod tokens;
 
 use std::collections::BTreeSet;
@@ -37,7 +41,11 @@ struct World {
 
 impl World {
     fn start() -> Self {
-        Self { server: Server::start(&TENANTS) }
+        Self::over(&TENANTS)
+    }
+
+    fn over(tenants: &[&str]) -> Self {
+        Self { server: Server::start(tenants) }
     }
 
     fn url(&self, tenant: &str) -> String {

@@ -95,7 +95,7 @@ fn a_token_gives_what_it_says_and_no_more_now_and_later() {
     let uri = text(&changed, "registration_client_uri");
     let given = http().put(uri).bearer_auth(world.admin("std")).json(&basic).said();
     assert_eq!(given.status, 200, "{}", given.text);
-    let kept = update(&changed, machine());
+    let kept = update(&given.json(), machine());
     assert_eq!(kept.status, 200, "{}", kept.text);
     let mut other = machine();
     other["token_endpoint_auth_method"] = json!("client_secret_jwt");

@@ -54,6 +54,7 @@ pub(super) fn check(client: &Client, scene: Scene<'_>, place: &Place, problems: 
         problems.add(place, "permissions", format!("{:?} must have 1 to 255 bytes", permission.as_str()));
     }
     attributes(&client.attributes, place, problems);
+    resources(client, scene, place, problems);
     algs(client, scene, place, problems);
 }
 
@@ -80,6 +81,15 @@ fn assertions(client: &Client, place: &Place, problems: &mut Problems<'_>) {
         "token_endpoint_auth_signing_alg",
         text,
     );
+}
+
+/// What a client's tokens may be for, the tenant must have.
+pub(super) fn resources(client: &Client, scene: Scene<'_>, place: &Place, problems: &mut Problems<'_>) {
+    for resource in client.resources.iter().flatten() {
+        if !scene.settings.resources.contains_key(resource) {
+            problems.add(place, "resources", format!("{resource:?} is not among the tenant's resources"));
+        }
+    }
 }
 
 /// What a client wants signed, the tenant must have keys for.
