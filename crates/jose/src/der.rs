@@ -15,6 +15,11 @@ pub(crate) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    /// Its tag and its content.
+    pub(crate) const fn parts(self) -> (u8, &'a [u8]) {
+        (self.tag, self.content)
+    }
+
     /// The content, if the tag is `tag`.
     pub(crate) fn of(self, tag: u8) -> Option<&'a [u8]> {
         (self.tag == tag).then_some(self.content)

@@ -13,6 +13,7 @@ mod jwk;
 mod key;
 mod master_key;
 mod ocsp;
+pub mod outside;
 mod path;
 mod peer;
 mod pem;

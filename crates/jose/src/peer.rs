@@ -79,7 +79,7 @@ pub(crate) fn instant(time: &Asn1TimeRef) -> Result<Timestamp, ErrorStack> {
 }
 
 /// Reads `Name` (RFC 5280 §4.1.2.4): a sequence of sets of sequences of type and value.
-fn distinguished_name(bytes: &[u8]) -> Option<DistinguishedName> {
+pub(crate) fn distinguished_name(bytes: &[u8]) -> Option<DistinguishedName> {
     let name = der::only(bytes, der::SEQUENCE)?;
     let relative = der::elements(name)?.into_iter().map(|set| {
         let attributes = der::elements(set.of(der::SET)?)?.into_iter().map(|attribute| {

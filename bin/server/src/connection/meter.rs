@@ -35,7 +35,7 @@ const END_HEADERS: u8 = 0x4;
 
 /// Finds the frames in what comes.
 #[derive(Debug, Default)]
-struct Frames {
+pub(super) struct Frames {
     /// Bytes of the preface that have come.
     preface: usize,
     head: [u8; 9],
@@ -45,15 +45,18 @@ struct Frames {
     left: usize,
     /// Whether a header block is still to go on (RFC 9113 §4.3).
     in_block: bool,
-    /// What became whole: frames, and header blocks of more than one.
-    whole: u64,
+    /// What became whole: the preface, frames, and header blocks of more than one.
+    pub(super) whole: u64,
 }
 
 impl Frames {
     /// Takes what has come; gives what it costs.
-    fn read(&mut self, mut bytes: &[u8]) -> u32 {
+    pub(super) fn read(&mut self, mut bytes: &[u8]) -> u32 {
         let skipped = bytes.len().min(PREFACE.saturating_sub(self.preface));
         self.preface = self.preface.saturating_add(skipped);
+        if skipped > 0 && self.preface == PREFACE {
+            self.whole = self.whole.saturating_add(1);
+        }
         bytes = bytes.get(skipped..).unwrap_or_default();
         let mut cost = 0_u32;
         while !bytes.is_empty() {
@@ -236,6 +239,13 @@ mod tests {
         meter.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 6);
         assert_eq!(meter.within(), None);
         let ping = frame(PING, 0, 8);
+        let mut at_once = Meter::new(5);
+        at_once.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n+", 6);
+        assert_eq!(
+            at_once.within(),
+            Some(6),
+            "a frame that begins in the preface's packet does not date from before it"
+        );
         meter.read(&ping[..3], 7);
         meter.read(&ping[3..10], 9);
         assert_eq!(meter.within(), Some(7));

@@ -11,6 +11,7 @@
 
 mod http2;
 mod meter;
+pub mod outside;
 mod post;
 mod sources;
 mod stream;

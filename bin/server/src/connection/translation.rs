@@ -8,6 +8,7 @@ use actix_web::{
     http::{
         Method, StatusCode, Uri,
         header::{self, HeaderMap, HeaderName, HeaderValue, HttpDate},
+        uri,
     },
 };
 
@@ -17,10 +18,10 @@ const MOST_FIELDS: usize = 96;
 /// Fields that concern one HTTP/1 connection and that HTTP/2 does not know (RFC 9113 §8.2.2).
 const OF_A_CONNECTION: [HeaderName; 3] = [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE];
 
-/// A request as the service takes it. It has a `Host`, like every other.
+/// A request as the service takes it. It has one `Host`, like every other.
 ///
 /// # Errors
-/// The status that refuses it: 431 for too many fields, 400 for what is no head.
+/// The status that refuses it: 431 for too many fields, 400 for what is no head, or says of no host or of two.
 pub(super) fn request(
     head: &http::request::Parts,
     body: Payload,
@@ -34,7 +35,7 @@ pub(super) fn request(
     let to = request.head_mut();
     to.version = Version::HTTP_2;
     to.method = Method::from_bytes(head.method.as_str().as_bytes()).or(Err(bad))?;
-    to.uri = head.uri.to_string().parse::<Uri>().or(Err(bad))?;
+    to.uri = uri(&head.uri).ok_or(bad)?;
     to.peer_addr = peer;
     to.headers = HeaderMap::with_capacity(head.headers.len().saturating_add(1));
     for (name, value) in &head.headers {
@@ -42,14 +43,32 @@ pub(super) fn request(
         to.headers.append(name, HeaderValue::from_bytes(value.as_bytes()).or(Err(bad))?);
     }
     if let Some(authority) = head.uri.authority().map(http::uri::Authority::as_str) {
-        // RFC 9113 §8.3.1: one that says something else is malformed.
+        // RFC 9113 §8.3.1: one that says something else is malformed, and so is one with a user.
         let same = |host: &HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
-        if !to.headers.get_all(header::HOST).all(same) {
+        if authority.contains('@') || !to.headers.get_all(header::HOST).all(same) {
             return Err(bad);
         }
         to.headers.insert(header::HOST, HeaderValue::from_str(authority).or(Err(bad))?);
     }
-    Ok(request)
+    let mut hosts = to.headers.get_all(header::HOST);
+    // There must be one (RFC 9113 §8.3.1), and only one (RFC 9112 §3.2).
+    let is_one = matches!((hosts.next(), hosts.next()), (Some(host), None) if !host.is_empty());
+    is_one.then_some(request).ok_or(bad)
+}
+
+/// The same part by part: written as one text, the `*` of `OPTIONS` would become a part of the host.
+fn uri(from: &http::Uri) -> Option<Uri> {
+    let mut to = uri::Parts::default();
+    if let Some(scheme) = from.scheme_str() {
+        to.scheme = Some(uri::Scheme::try_from(scheme).ok()?);
+    }
+    if let Some(authority) = from.authority() {
+        to.authority = Some(uri::Authority::try_from(authority.as_str()).ok()?);
+    }
+    if let Some(path) = from.path_and_query() {
+        to.path_and_query = Some(uri::PathAndQuery::try_from(path.as_str()).ok()?);
+    }
+    Uri::from_parts(to).ok()
 }
 
 /// An answer's head, with the length of its body and the date (RFC 9110 §6.6.1).

@@ -131,7 +131,7 @@ impl<D: Document> Held<D> {
 }
 
 /// How long a document is fresh by its `Cache-Control` (RFC 9111 §5.2.2).
-fn freshness(cache_control: &str) -> Ttl {
+pub fn freshness(cache_control: &str) -> Ttl {
     let mut seconds = FRESH;
     for directive in cache_control.split(',').map(|part| part.trim().to_ascii_lowercase()) {
         if directive == "no-store" || directive == "no-cache" {

@@ -15,7 +15,7 @@ mod turns;
 use std::sync::Arc;
 
 pub use client::causes;
-pub use held::{Held, Kept};
+pub use held::{Held, Kept, freshness};
 pub use keys::KeySet;
 pub use shelf::{Shelf, Wanted};
 

@@ -88,7 +88,10 @@ async fn change(call: &Call, writes: Vec<AdminWrite>) -> Result<Applied, Fault> 
 }
 
 /// The truststore in a body, as PEM.
-fn truststore(body: &[u8]) -> Result<String, Refusal> {
+///
+/// # Errors
+/// `invalid_request` for what is no truststore.
+pub fn truststore(body: &[u8]) -> Result<String, Refusal> {
     let broken = bad("broken_json", "The body must be a JSON object");
     let body: Value = serde_json::from_slice(body).map_err(|_error| broken)?;
     let schemas = body.get("schemas").and_then(Value::as_array);
@@ -118,7 +121,8 @@ fn truststore(body: &[u8]) -> Result<String, Refusal> {
     }
 }
 
-fn told(pem: &str) -> Claims {
+/// What is told of a truststore: [`truststore`] reads it.
+pub fn told(pem: &str) -> Claims {
     let payload = json!({ "truststore_type": "pem", "truststore_b64": STANDARD.encode(pem) });
     [("schemas", json!([SCHEMA])), ("id", ID.into()), ("payload", payload)]
         .into_iter()

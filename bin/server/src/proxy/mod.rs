@@ -32,6 +32,9 @@ const KEPT: u64 = 2048;
 /// A certificate and what came with it, as DER.
 type Told = (Vec<u8>, Vec<Vec<u8>>);
 
+/// Reads one form of it.
+type Reader = fn(&Lines<'_>) -> Result<Option<Told>, Unreadable>;
+
 /// A header in which a certificate should be does not read. It says what is wrong with it, and repeats nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unreadable(&'static str);
@@ -115,7 +118,7 @@ impl Proxies {
         &self,
         http: &HttpRequest,
         names: &[&str],
-        read: fn(&Lines<'_>) -> Result<Option<Told>, Unreadable>,
+        read: Reader,
     ) -> Result<Option<Arc<PeerCertificate>>, Unreadable> {
         let lines = Lines::of(http.headers(), names)?;
         if lines.is_empty() {
@@ -125,13 +128,17 @@ impl Proxies {
         if let Some(known) = self.read.get(&key) {
             return Ok(Some(known));
         }
-        let Some((leaf, chain)) = read(&lines)? else { return Ok(None) };
-        let certificate = jose::peer_certificate(&leaf, chain)
-            .or(Err(Unreadable("what it carries is no certificate, or too large a one")))?;
-        let certificate = Arc::new(certificate);
+        let Some(certificate) = carried(&lines, read)?.map(Arc::new) else { return Ok(None) };
         self.read.insert(key, Arc::clone(&certificate));
         Ok(Some(certificate))
     }
+}
+
+/// The certificate that lines carry.
+fn carried(lines: &Lines<'_>, read: Reader) -> Result<Option<PeerCertificate>, Unreadable> {
+    let Some((leaf, chain)) = read(lines)? else { return Ok(None) };
+    let certificate = jose::peer_certificate(&leaf, chain);
+    certificate.map(Some).or(Err(Unreadable("what it carries is no certificate, or too large a one")))
 }
 
 /// Lines of the headers that carry a certificate, by the place of their name; empty ones, too. A proxy that adds its own
@@ -201,14 +208,12 @@ pub fn nearest(peer: IpAddr, authenticated: bool, forwarded: &[&str], trusted: &
     SourceAddr::new(source)
 }
 
-/// Reads the values of a certificate header in each of its forms, as from a trusted proxy: for fuzzing.
-pub fn read_anything(text: &str) {
-    let lines = Lines(vec![(0, text), (1, text)]);
-    for read in [client_cert::read, nginx::read, xfcc::read] {
-        if let Ok(Some((leaf, chain))) = read(&lines) {
-            drop(jose::peer_certificate(&leaf, chain));
-        }
-    }
+/// The certificate that headers carry in each of the forms, as from a trusted proxy: `Client-Cert`, nginx's in a header of
+/// this name, Envoy's. For fuzzing.
+pub fn read_anything(headers: &HeaderMap, name: &str) -> [Option<PeerCertificate>; 3] {
+    let forms: [(&[&str], Reader); 3] =
+        [(&client_cert::HEADERS, client_cert::read), (&[name], nginx::read), (&[xfcc::HEADER], xfcc::read)];
+    forms.map(|(names, read)| carried(&Lines::of(headers, names).ok()?, read).ok().flatten())
 }
 
 #[cfg(test)]

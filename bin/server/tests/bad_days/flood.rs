@@ -1,10 +1,10 @@
 //! Floods of guesses at one tenant, while others, and its own correct clients, go on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     bystander::Bystander,
-    crowd::{Crowd, form},
+    crowd::{Crowd, Seen, form},
     support::{Ask as _, Demo, SPL_API, Said, http, wait_for},
 };
 
@@ -31,10 +31,25 @@ fn source(number: u64) -> String {
     format!("x-forwarded-for: 10.{a}.{b}.{c}\r\n")
 }
 
-/// Wrong secrets of `spl-api`, a client of `ONLINEBANK` whose secret was chosen.
-fn guesses(demo: &Demo, source: impl Fn(u64) -> String + Send + Sync + 'static) -> Crowd {
+/// Guesses at the secret of `spl-api` alone.
+fn secrets(demo: &Demo, source: impl Fn(u64) -> String + Send + Sync + 'static) -> Crowd {
     Crowd::start(&demo.url, GUESSERS, move |number| {
         let body = format!("grant_type=client_credentials&client_id=spl-api&client_secret=Guess-{number}");
+        form("/idp/ONLINEBANK/authn/token", &source(number), &body)
+    })
+}
+
+/// Guesses at `ONLINEBANK`, of each kind a third: secrets of `spl-api`, a client whose secret was chosen; through `spl-app`,
+/// which is public, passwords of a user and those of users who are made up.
+fn guesses(demo: &Demo, source: impl Fn(u64) -> String + Send + Sync + 'static) -> Crowd {
+    Crowd::start(&demo.url, GUESSERS, move |number| {
+        let body = match number % 3 {
+            0 => format!("grant_type=client_credentials&client_id=spl-api&client_secret=Guess-{number}"),
+            1 => format!("grant_type=password&client_id=spl-app&username=alice&password=Guess-{number}"),
+            _ => format!(
+                "grant_type=password&client_id=spl-app&username=nobody-{number}&password=Guess-{number}"
+            ),
+        };
         form("/idp/ONLINEBANK/authn/token", &source(number), &body)
     })
 }
@@ -57,9 +72,16 @@ fn bob(demo: &Demo) -> Said {
 /// Waits until the flood is being refused for want of room, or has been answered so often.
 fn in_full_flood(crowd: &Crowd) {
     let full = wait_for(Duration::from_mins(1), || {
-        (crowd.answered(401) + crowd.answered(429) + crowd.answered(503) > 100).then_some(())
+        let answered: usize = [400, 401, 429, 503].iter().map(|status| crowd.answered(*status)).sum();
+        (answered > 100).then_some(())
     });
     assert!(full.is_some(), "the flood does not run");
+}
+
+/// Secrets and passwords were compared, and none was right.
+#[track_caller]
+fn assert_guessed(seen: &Seen) {
+    assert!(seen.count(401) > 0 && seen.count(400) > 0 && seen.count(200) == 0, "{}", seen.told());
 }
 
 #[test]
@@ -78,7 +100,7 @@ fn guesses_from_everywhere_at_one_tenant_leave_another_and_its_log_ins_alone() {
     bystander.undisturbed(Duration::from_secs(3));
     let seen = flood.end();
     println!("the flood: {}", seen.told());
-    assert!(seen.count(401) > 0 && seen.count(200) == 0, "{}", seen.told());
+    assert_guessed(&seen);
 }
 
 #[test]
@@ -93,7 +115,7 @@ fn guesses_from_everywhere_lock_no_client_out_and_warm_secrets_wait_for_none_of_
     }
     let seen = flood.end();
     println!("the flood: {}", seen.told());
-    assert!(seen.count(401) > 0 && seen.count(200) == 0, "{}", seen.told());
+    assert_guessed(&seen);
     // Nor from a place where it was never seen before, as soon as what the guesses took is made good: the queue of
     // this test is long.
     let elsewhere = wait_for(Duration::from_mins(1), || {
@@ -104,21 +126,37 @@ fn guesses_from_everywhere_lock_no_client_out_and_warm_secrets_wait_for_none_of_
     assert!(elsewhere.is_some());
 }
 
+/// One source.
+fn one_place(_number: u64) -> String {
+    "x-forwarded-for: 198.51.100.7\r\n".to_owned()
+}
+
+/// Hashes that were made so far.
+fn hashes(demo: &Demo) -> u64 {
+    let metrics = http().get(format!("{}/metrics", demo.management)).said().text;
+    let name = "countersign_lane_wait_seconds_count{lane=\"hashing\"} ";
+    metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+}
+
 #[test]
 fn guesses_from_one_place_are_429_before_anything_is_hashed() {
-    let demo = start();
-    assert_eq!(spl_api(&demo, "192.0.2.1").status, 200);
-    let flood = guesses(&demo, |_| "x-forwarded-for: 198.51.100.7\r\n".to_owned());
-    wait_for(Duration::from_mins(1), || (flood.answered(429) > 500).then_some(()));
-    let metrics = http().get(format!("{}/metrics", demo.management)).said().text;
-    let seen = flood.end();
-    println!("the flood: {}", seen.told());
-    let name = "countersign_lane_wait_seconds_count{lane=\"hashing\"} ";
-    let hashes: u64 = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap();
-    // The burst, what dripped in since, and ours.
-    assert!(hashes <= 30 + 60 + 1, "{hashes} hashes");
-    assert!(seen.count(429) > 500 && seen.rude == 0, "{}", seen.told());
-    assert_eq!(spl_api(&demo, "192.0.2.1").status, 200);
+    // All that is guessed there together may take four times what one client's secret may.
+    type Flood = fn(&Demo, fn(u64) -> String) -> Crowd;
+    let floods: [(Flood, u64); 2] = [(secrets, 1), (guesses, 4)];
+    for (flood, times) in floods {
+        let demo = start();
+        assert_eq!(spl_api(&demo, "192.0.2.1").status, 200);
+        let begun = Instant::now();
+        let flood = flood(&demo, one_place);
+        wait_for(Duration::from_mins(1), || (flood.answered(429) > 500).then_some(()));
+        let (hashes, minutes) = (hashes(&demo), begun.elapsed().as_secs().div_ceil(60));
+        let seen = flood.end();
+        println!("the flood: {}; {hashes} hashes", seen.told());
+        // The burst, what dripped in since, and ours.
+        assert!(hashes <= times * (30 + 60 * minutes) + 1, "{hashes} hashes");
+        assert!(seen.count(429) > 500 && seen.rude == 0, "{}", seen.told());
+        assert_eq!(spl_api(&demo, "192.0.2.1").status, 200);
+    }
 }
 
 /// A server as it is shipped: hashes of real cost, no longer queue, no longer wait. Behind a proxy, to be guessed at
@@ -150,7 +188,22 @@ fn served_at_last(mut ask: impl FnMut() -> Said) -> usize {
 }
 
 #[test]
-fn as_shipped_a_flood_at_one_tenant_refuses_no_client_of_another() {
+fn as_shipped_guesses_from_one_place_are_503_while_there_is_no_hash_for_them_and_429_after_as_many_as_may_be()
+{
+    let demo = shipped();
+    served_at_last(|| spl_api(&demo, "192.0.2.1"));
+    let before = hashes(&demo);
+    let flood = secrets(&demo, one_place);
+    let refused = wait_for(Duration::from_mins(1), || (flood.answered(429) > 100).then_some(()));
+    let seen = flood.end();
+    println!("the flood: {}; {} hashes", seen.told(), hashes(&demo) - before);
+    assert!(refused.is_some() && seen.rude == 0, "{}", seen.told());
+    // Who was told to come again for want of a hash has not guessed.
+    assert!(seen.count(503) > 0 && seen.count(401) >= 30, "{}", seen.told());
+}
+
+#[test]
+fn as_shipped_a_flood_at_one_tenant_sheds_no_client_of_another_and_few_of_its_log_ins() {
     let demo = shipped();
     demo.acme_machine();
     served_at_last(|| bob(&demo));
@@ -164,5 +217,5 @@ fn as_shipped_a_flood_at_one_tenant_refuses_no_client_of_another() {
     // None has to on a machine of its own; where something else takes both cores for a while, a hash comes too late.
     let refused = again.iter().filter(|again| **again > 0).count();
     assert!(refused <= 4, "{again:?}");
-    assert!(seen.count(401) > 0 && seen.count(200) == 0, "{}", seen.told());
+    assert_guessed(&seen);
 }

@@ -1,5 +1,6 @@
 //! The power goes under load: what was told had been synced.
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
         load::Load,
         promises::Promises,
     },
-    support::{Ask as _, Demo, acme_m2m, http},
+    support::{Ask as _, Demo, acme_legacy, acme_m2m, http},
 };
 
 /// A data directory whose server has ended in peace.
@@ -82,23 +83,49 @@ fn every_answer_waits_for_a_sync_of_its_own_or_shares_one() {
     let disk = FaultFs::over(data.path());
     let demo = start(data, &disk);
     let client = http();
-    let ask = || {
-        let request = acme_m2m(client.post(demo.acme("token")));
-        request.form(&[("grant_type", "client_credentials")]).json_ok()
-    };
-    ask();
-    let begun = disk.synced();
-    for _ in 0..50 {
-        let before = disk.synced();
-        ask();
-        assert!(disk.synced() > before, "told without a sync");
-    }
-    let alone = disk.synced() - begun;
+    let token = || acme_m2m(client.post(demo.acme("token"))).form(&[("grant_type", "client_credentials")]);
+    in_turn(&disk, "tokens", || drop(token().json_ok()));
+    let login = [
+        ("grant_type", "password"),
+        ("username", "bob"),
+        ("password", "correct-horse-battery-staple"),
+        ("scope", "openid offline_access"),
+    ];
+    let login = || acme_legacy(client.post(demo.acme("token"))).form(&login).json_ok();
+    in_turn(&disk, "log-ins", || drop(login()));
+    let mut family = login();
+    in_turn(&disk, "refreshes", || {
+        let form =
+            [("grant_type", "refresh_token"), ("refresh_token", family["refresh_token"].as_str().unwrap())];
+        family = acme_legacy(client.post(demo.acme("token"))).form(&form).json_ok();
+    });
+    let mut tokens: Vec<Value> = (0..=IN_TURN).map(|_| token().json_ok()).collect();
+    in_turn(&disk, "revocations", || {
+        let one = tokens.pop().unwrap();
+        let form = [("token", one["access_token"].as_str().unwrap())];
+        assert_eq!(acme_m2m(client.post(demo.acme("revoke"))).form(&form).said().status, 200);
+    });
     let load = Load::start(&demo);
     load.wait_for(100);
     let (told, synced) = (load.told(), disk.synced());
     load.wait_for(told + 300);
     let (told, synced) = (load.told() - told, disk.synced() - synced);
     load.end();
-    println!("50 tokens in turn: {alone} syncs; {told} answers to six clients at once: {synced} syncs");
+    println!("{told} answers to six clients at once: {synced} syncs");
+}
+
+/// How often each kind is asked for, one after the other.
+const IN_TURN: usize = 50;
+
+/// Asks while nobody else does: none of it is told without a sync.
+#[track_caller]
+fn in_turn(disk: &FaultFs, what: &str, mut ask: impl FnMut()) {
+    ask();
+    let begun = disk.synced();
+    for _ in 0..IN_TURN {
+        let before = disk.synced();
+        ask();
+        assert!(disk.synced() > before, "{what}: told without a sync");
+    }
+    println!("{IN_TURN} {what} in turn: {} syncs", disk.synced() - begun);
 }

@@ -3,8 +3,11 @@
 //! Where an input has several parts, they stand on lines of their own, so that a corpus can be read and written by
 //! hand; the last part is the rest, line ends and all.
 
+mod certificates;
 mod clients;
+mod fetched;
 mod files;
+mod http2;
 mod keys;
 mod registration;
 mod requests;
@@ -15,21 +18,25 @@ mod values;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 31] = [
+pub const ALL: [Target; 37] = [
     ("accept", requests::accept),
     ("assertion", clients::assertion),
     ("basic", clients::basic),
+    ("cache_control", fetched::cache_control),
     ("config", files::config),
     ("credentials", clients::credentials),
     ("database_url", files::database_url),
     ("date", values::date),
+    ("der_name", certificates::der_name),
     ("dpop_proof", keys::dpop_proof),
     ("encoding", values::encoding),
     ("forwarded_for", requests::forwarded_for),
-    ("proxy_certificate", requests::proxy_certificate),
+    ("http2_frames", http2::http2_frames),
+    ("http2_head", http2::http2_head),
     ("introspection", requests::introspection),
     ("jws", keys::jws),
-    ("key_set", keys::key_set),
+    ("key_set", fetched::key_set),
+    ("keystore", certificates::keystore),
     ("machine_secret", values::machine_secret),
     ("master_key", keys::master_key),
     ("names", values::names),
@@ -37,6 +44,7 @@ pub const ALL: [Target; 31] = [
     ("parameters", requests::parameters),
     ("password_hash", keys::password_hash),
     ("password_rules", clients::password_rules),
+    ("proxy_certificate", certificates::proxy_certificate),
     ("redirect_uri", files::redirect_uri),
     ("registration", registration::registration),
     ("request_id", requests::request_id),
@@ -47,6 +55,7 @@ pub const ALL: [Target; 31] = [
     ("tenant_meaning", files::tenant_meaning),
     ("token_request", requests::token_request),
     ("token_text", values::token_text),
+    ("truststore", certificates::truststore),
 ];
 
 /// Runs the target of that name.

@@ -83,11 +83,6 @@ pub fn forwarded_for(bytes: &[u8]) {
     assert_eq!(source, source.to_canonical());
 }
 
-/// What a proxy says of its client's certificate, in each form that is known.
-pub fn proxy_certificate(bytes: &[u8]) {
-    proxy::read_anything(&text(bytes));
-}
-
 /// `X-Correlation-ID`: the caller's when it is well-formed, else one of ours.
 pub fn request_id(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };

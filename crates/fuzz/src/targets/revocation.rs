@@ -6,7 +6,7 @@ use domain::Timestamp;
 use jose::{Crls, Link, OcspAnswer, Path, Standing, Truststore, certificates_from_pem, peer_certificate};
 
 /// An authority, whose key is nowhere. All that it has ever signed says that its one client is revoked.
-const CA: &str = "-----BEGIN CERTIFICATE-----
+pub(super) const CA: &str = "-----BEGIN CERTIFICATE-----
 MIIBjDCCATGgAwIBAgIUSuUwnR0ofRElUKkHjKAuDVLhlxgwCgYIKoZIzj0EAwIw
 EjEQMA4GA1UEAwwHRnV6eiBDQTAgFw0yNjExMjMwODAxMDdaGA8yMTI2MTAzMDA4
 MDEwN1owEjEQMA4GA1UEAwwHRnV6eiBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH
@@ -19,7 +19,8 @@ Af8EBTADAQH/MA4GA1UdDwEB/wQEAwIBBjAKBggqhkjOPQQDAgNJADBGAiEAnGd6
 -----END CERTIFICATE-----
 ";
 
-const CLIENT: &str = "-----BEGIN CERTIFICATE-----
+/// Its client.
+pub(super) const CLIENT: &str = "-----BEGIN CERTIFICATE-----
 MIIBizCCATCgAwIBAgICShEwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHRnV6eiBD
 QTAgFw0yNjExMjMwODAxMDdaGA8yMTI2MTAzMDA4MDEwN1owETEPMA0GA1UEAwwG
 Y2xpZW50MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE7TlXyyK6hYNptlvf9zKg
@@ -32,7 +33,8 @@ IAqTdPucbiD1o1Hbtm+b
 -----END CERTIFICATE-----
 ";
 
-const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
+/// An instant at which both are valid.
+pub(super) const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
 
 static PATH: LazyLock<Path> = LazyLock::new(|| {
     let client = certificates_from_pem(CLIENT, 1).unwrap().remove(0);
@@ -44,10 +46,21 @@ fn link() -> Link<'static> {
     PATH.links().next().unwrap()
 }
 
-/// Revocation lists: none that the authority has not signed makes its client good.
+/// Revocation lists, as they are fetched and as a tenant file has them: none that the authority has not signed makes its
+/// client good.
 pub fn revocation_list(bytes: &[u8]) {
-    if let Ok(lists) = Crls::from_bytes(bytes) {
-        assert!(bytes.len() <= Crls::LONGEST);
+    let fetched = Crls::from_bytes(bytes);
+    let given = std::str::from_utf8(bytes).ok().and_then(|text| Crls::from_pem(text).ok());
+    assert!(fetched.is_err() || bytes.len() <= Crls::LONGEST);
+    assert!(given.is_none() || bytes.len() <= 512 * 1024);
+    // What begins like DER is read as DER where it is fetched.
+    if let Some(given) = &given
+        && bytes.first() != Some(&0x30)
+    {
+        let fetched = fetched.as_ref().expect("what a tenant file may have may be fetched");
+        assert_eq!(format!("{fetched:?}"), format!("{given:?}"));
+    }
+    for lists in fetched.ok().into_iter().chain(given) {
         let said = link().listed(&lists, NOW);
         assert!(said.is_none_or(|said| said.standing == Standing::Revoked), "a forged list counts");
     }

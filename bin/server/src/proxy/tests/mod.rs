@@ -1,6 +1,9 @@
 use std::fmt::Write as _;
 
-use actix_web::test::TestRequest;
+use actix_web::{
+    http::header::{HeaderName, HeaderValue},
+    test::TestRequest,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
@@ -189,8 +192,16 @@ fn an_authenticated_proxy_is_believed_from_any_address() {
 
 proptest! {
     #[test]
-    fn nothing_that_a_proxy_says_breaks_the_readers(text in "(?s).{0,300}", pairs in "(Cert|Chain|By|,|;|=|\"|\\\\|%[0-9A-F]{2}|:|[A-Za-z]){0,60}") {
-        read_anything(&text);
-        read_anything(&pairs);
+    fn nothing_that_a_proxy_says_breaks_the_readers(text in "[ -~]{0,300}", pairs in "(Cert|Chain|By|,|;|=|\"|\\\\|%[0-9A-F]{2}|:|[A-Za-z]){0,60}") {
+        for value in [text, pairs] {
+            let value = HeaderValue::from_str(&value).unwrap();
+            let names = ["client-cert", "client-cert-chain", "ssl-client-cert", "x-forwarded-client-cert"];
+            let mut headers = HeaderMap::new();
+            for name in names {
+                headers.append(HeaderName::from_static(name), value.clone());
+            }
+            let read = read_anything(&headers, "ssl-client-cert");
+            prop_assert!(read.iter().all(Option::is_none));
+        }
     }
 }

@@ -44,12 +44,18 @@ struct Shared {
 
 impl Load {
     pub(crate) fn start(demo: &Demo) -> Self {
+        Self::start_at(&[demo.acme("")])
+    }
+
+    /// The same at each of these tenants' URLs.
+    pub(crate) fn start_at(urls: &[String]) -> Self {
         let shared = Arc::new(Shared::default());
         let mut threads = Vec::new();
-        for number in 0..2 * THREADS {
+        let urls = urls.iter().cycle().flat_map(|url| [url; 2]);
+        for (number, url) in (0..2 * THREADS).zip(urls) {
             let worker = Worker {
                 http: http(),
-                url: demo.acme(""),
+                url: url.clone(),
                 shared: Arc::clone(&shared),
                 promises: Promises::default(),
                 gone: false,

@@ -89,14 +89,20 @@ impl Promises {
 
     /// What is not true of it. Living refresh tokens are used, and replaced here.
     pub(crate) fn broken(&mut self, demo: &Demo, data: &Path) -> Vec<String> {
+        self.broken_at(&demo.acme(""), |told| sql::problems(&data.join(super::DATABASE), told))
+    }
+
+    /// The same for the tenant at a URL, given how to find what is wrong with its database, a line each: no request that was
+    /// told of a success may be missing there.
+    fn broken_at(&mut self, url: &str, problems: impl FnOnce(&[String]) -> String) -> Vec<String> {
         let mut broken = Vec::new();
         // First those whose answer was lost: the same one can be had again for ten seconds.
         let mut families = std::mem::take(&mut self.families);
-        families.retain_mut(|family| check_lost_answer(demo, family, &mut broken));
+        families.retain_mut(|family| check_lost_answer(url, family, &mut broken));
         self.families = families;
-        let problems = sql::problems(&data.join(super::DATABASE), &self.requests);
+        let problems = problems(&self.requests);
         for family in &mut self.families {
-            check_family(demo, family, &mut broken);
+            check_family(url, family, &mut broken);
         }
         for machine in &self.machines {
             let wanted = match machine.revoked {
@@ -104,7 +110,7 @@ impl Promises {
                 State::Told => false,
                 State::Open => continue,
             };
-            if is_active(demo, &machine.token) != wanted {
+            if is_active(url, &machine.token) != wanted {
                 broken.push(format!("a machine's token: {machine:?}"));
             }
         }
@@ -116,15 +122,27 @@ impl Promises {
     #[track_caller]
     pub(crate) fn assert_kept(&mut self, demo: &Demo, data: &Path) {
         let broken = self.broken(demo, data);
+        self.assert_none(&broken);
+    }
+
+    /// The same for the tenant at a URL.
+    #[track_caller]
+    pub(crate) fn assert_kept_at(&mut self, url: &str, problems: impl FnOnce(&[String]) -> String) {
+        let broken = self.broken_at(url, problems);
+        self.assert_none(&broken);
+    }
+
+    #[track_caller]
+    fn assert_none(&self, broken: &[String]) {
         assert!(broken.is_empty(), "{} of {:?}: {broken:#?}", broken.len(), self.figures());
     }
 }
 
 /// Whether a family is still to be checked: it is not where the answer was lost for so long that its reuse has ended the
 /// family (DECISIONS 3.4), as it may on a machine that is very slow.
-fn check_lost_answer(demo: &Demo, family: &mut Family, broken: &mut Vec<String>) -> bool {
+fn check_lost_answer(url: &str, family: &mut Family, broken: &mut Vec<String>) -> bool {
     let Some(since) = family.in_flight else { return true };
-    let said = refresh(demo, &family.refresh);
+    let said = refresh(url, &family.refresh);
     if said.status == 200 {
         family.told(&said.json());
         return true;
@@ -135,23 +153,23 @@ fn check_lost_answer(demo: &Demo, family: &mut Family, broken: &mut Vec<String>)
     false
 }
 
-fn check_family(demo: &Demo, family: &mut Family, broken: &mut Vec<String>) {
+fn check_family(url: &str, family: &mut Family, broken: &mut Vec<String>) {
     let lives = match family.revoked {
         State::No => true,
         State::Told => false,
         // Either way, but wholly.
-        State::Open => is_active(demo, &family.access[0]),
+        State::Open => is_active(url, &family.access[0]),
     };
     for token in &family.access {
-        if is_active(demo, token) != lives {
+        if is_active(url, token) != lives {
             broken.push(format!("an access token of {family:?}"));
         }
     }
-    let said = refresh(demo, &family.refresh);
+    let said = refresh(url, &family.refresh);
     if lives && said.status == 200 {
         family.told(&said.json());
         // Its successor works as well; the family then lives on with that one's.
-        let next = refresh(demo, &family.refresh);
+        let next = refresh(url, &family.refresh);
         if next.status == 200 {
             family.told(&next.json());
         } else {
@@ -162,14 +180,14 @@ fn check_family(demo: &Demo, family: &mut Family, broken: &mut Vec<String>) {
     }
 }
 
-fn is_active(demo: &Demo, token: &str) -> bool {
-    let said = acme_m2m(http_once().post(demo.acme("introspect"))).form(&[("token", token)]).said();
+fn is_active(url: &str, token: &str) -> bool {
+    let said = acme_m2m(http_once().post(format!("{url}introspect"))).form(&[("token", token)]).said();
     said.status == 200 && said.json()["active"] == true
 }
 
-fn refresh(demo: &Demo, token: &str) -> Said {
+fn refresh(url: &str, token: &str) -> Said {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
-    acme_legacy(http_once().post(demo.acme("token"))).form(&form).said()
+    acme_legacy(http_once().post(format!("{url}token"))).form(&form).said()
 }
 
 /// One client for all of a test's questions: making one takes longer than asking.

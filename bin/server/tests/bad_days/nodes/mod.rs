@@ -3,6 +3,7 @@
 //! Authorization codes do not exist yet: their races come with them.
 
 mod changes;
+mod crash;
 mod expiry;
 mod lockout;
 mod migrations;

@@ -1,16 +1,26 @@
 //! Another server takes over (docs/bad-days.md has the recipe).
 
-use super::{BOUND, Installation, cluster::Cluster, load::Load, proxy::Proxy};
+use std::time::Instant;
+
+use super::{AT_ONCE, BOUND, Installation, cluster::Cluster, load::Load, proxy::Proxy};
+use crate::support::{Ask as _, acme_m2m, http};
+
+/// A standby that each commit waits for.
+fn synchronous_standby(primary: &Cluster) -> Cluster {
+    let standby = primary.standby();
+    primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    primary.sql("SELECT pg_reload_conf()");
+    primary.wait_for("SELECT sync_state FROM pg_stat_replication", "sync");
+    standby
+}
 
 /// Two servers, both in the URL. Each commit is on both before anyone is told.
 #[test]
 fn nothing_that_was_told_is_lost_when_the_standby_takes_over() {
     let Some(primary) = Cluster::start() else { return };
-    let standby = primary.standby();
-    primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    let standby = synchronous_standby(&primary);
     primary.sql("ALTER SYSTEM SET synchronous_commit = 'remote_apply'");
     primary.sql("SELECT pg_reload_conf()");
-    primary.wait_for("SELECT sync_state FROM pg_stat_replication", "sync");
     let (one, two) = (Proxy::to(&primary.socket()), Proxy::to(&standby.socket()));
     let installation = Installation::over(&format!(
         "postgresql://countersign@127.0.0.1:{},127.0.0.1:{}/countersign?target_session_attrs=read-write",
@@ -61,4 +71,55 @@ fn a_server_that_becomes_read_only_is_left_for_one_that_is_not() {
     let told = load.stop();
     assert!(told.refused > 0 && told.slowest < BOUND, "{} refused, {:?}", told.refused, told.slowest);
     told.is_true_at(&url);
+}
+
+/// The primary lives and reads, but no commit returns: nobody is told of one.
+#[test]
+fn while_the_only_synchronous_standby_is_away_nothing_is_told_that_it_does_not_have() {
+    let Some(primary) = Cluster::start() else { return };
+    let standby = synchronous_standby(&primary);
+    let installation = Installation::over(&primary.url());
+    let url = installation.node.acme("").trim_end_matches('/').to_owned();
+    let load = Load::start(std::slice::from_ref(&url), 4);
+    primary.wait_for("SELECT count(*) > 40 FROM sessions", "t");
+    standby.stop("immediate");
+    let told = installation.wait_until_ready_is(503, BOUND);
+    assert!(told.contains("not ready: the database") && told.contains("docs/bad-days.md"), "{told}");
+    installation.wait_for_log("the database does not answer");
+    let log = installation.node.stderr();
+    let line = log.lines().find(|line| line.contains("the database does not answer")).unwrap();
+    assert!(line.contains("commits"), "{line}");
+    installation.writes_wait_and_reads_do_not();
+    standby.start_again(&[]);
+    installation.recovers();
+    installation.wait_for_log("the database answers again");
+    let told = load.stop();
+    assert!(told.refused > 0 && told.slowest < BOUND, "{} refused, {:?}", told.refused, told.slowest);
+    told.is_true_at(&url);
+}
+
+impl Installation {
+    /// What writes is 503, nearly always at once; what reads is answered.
+    #[track_caller]
+    fn writes_wait_and_reads_do_not(&self) {
+        let ask = http();
+        let mut waited = 0;
+        for _ in 0..10 {
+            let begun = Instant::now();
+            let said =
+                acme_m2m(ask.post(self.node.acme("token"))).form(&[("grant_type", "client_credentials")]);
+            let said = said.said();
+            assert_eq!(said.error(), (503, "temporarily_unavailable".into()), "{}", said.text);
+            assert_eq!(said.header("retry-after"), "1");
+            assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
+            waited += usize::from(begun.elapsed() >= AT_ONCE);
+            let begun = Instant::now();
+            let said =
+                acme_m2m(ask.post(self.node.acme("introspect"))).form(&[("token", &self.token)]).said();
+            assert_eq!(said.status, 200, "{}", said.text);
+            assert_eq!(said.json()["active"], true);
+            assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
+        }
+        assert!(waited <= 4, "{waited} of 10 waited");
+    }
 }
