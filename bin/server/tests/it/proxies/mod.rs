@@ -1,6 +1,7 @@
 //! Behind nginx and HAProxy, with the files that docs/mtls-behind-a-proxy.md recommends, and with clients that forge.
 
 mod front;
+mod http2;
 
 use std::{path::Path, process::Command};
 
