@@ -1,6 +1,7 @@
 //! Client registration (RFC 7591, RFC 7592; CONTRACT 4.16) over real HTTP.
 
 mod attacks;
+mod layouts;
 mod members;
 mod nodes;
 mod policies;
