@@ -1,4 +1,4 @@
-//! The public listeners: the HTTP library's dispatcher over watched connections.
+//! The listeners: the HTTP library's dispatcher over watched connections.
 
 use std::{
     io,
@@ -39,6 +39,18 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Connections that the system may hold ready while all workers are busy or full.
 const BACKLOG: i32 = 1024;
 
+/// What the management listener grants. Health is asked by few, and who asks waits for a second or two.
+const MANAGEMENT: Bounds = Bounds {
+    patience: Duration::from_secs(2),
+    keep_alive: Duration::from_secs(5),
+    connections: 256,
+    // Whoever asks how it is gets no answer that it is busy.
+    wait: Duration::from_mins(1),
+};
+
+/// Connections of one source to the management listener.
+const MANAGEMENT_SHARE: usize = 64;
+
 /// The public listeners of a server: they share workers and bounds.
 pub struct Listeners {
     /// In the clear.
@@ -72,23 +84,11 @@ pub fn public(
         .disable_signals();
     let share = section.share_of(connections.saturating_mul(workers));
     let sources = Sources::new(share, section.trusted_proxies.clone());
-    let common =
-        Common { bounds, sources, data: web::Data::from(Arc::clone(app)), stopping: stopping.clone() };
+    let data = web::Data::from(Arc::clone(app));
+    let common = Common { bounds, sources, data, routes: routes::public, stopping: stopping.clone() };
     rustix::net::listen(&listeners.plain, BACKLOG)?;
-    let address = listeners.plain.local_addr()?;
-    let plain = common.clone();
-    server = server.listen("public", listeners.plain, move || {
-        let worker = Worker::of_this_thread(bounds);
-        let (http, plain) = (plain.http(address), plain.clone());
-        fn_service(move |io: TcpStream| {
-            let (peer, worker) = (io.peer_addr().ok(), Rc::clone(&worker));
-            let place = plain.place(peer);
-            async move {
-                Ok::<_, DispatchError>((Watched::new(io, Handshake::default(), place?, &worker), peer))
-            }
-        })
-        .and_then(http)
-    })?;
+    let (address, plain) = (listeners.plain.local_addr()?, common.clone());
+    server = server.listen("public", listeners.plain, move || plain.in_the_clear(address))?;
     for (listener, slot) in listeners.tls {
         rustix::net::listen(&listener, BACKLOG)?;
         let (address, common) = (listener.local_addr()?, common.clone());
@@ -110,16 +110,61 @@ pub fn public(
     Ok(server.run())
 }
 
-/// What all the listeners have in common.
+/// Serves the management routes, on a thread of their own: nobody who holds connections there, or here, keeps health from
+/// being told. It serves for as long as there is a sender to `stopping`.
+///
+/// # Errors
+/// Those of the system.
+pub fn management(
+    listener: TcpListener,
+    app: &Arc<App>,
+    stopping: &watch::Receiver<bool>,
+) -> io::Result<Server> {
+    let server = Server::build()
+        .workers(1)
+        .max_concurrent_connections(MANAGEMENT.connections)
+        .shutdown_timeout(1)
+        .disable_signals();
+    let common = Common {
+        bounds: MANAGEMENT,
+        sources: Sources::new(MANAGEMENT_SHARE, Vec::new()),
+        data: web::Data::from(Arc::clone(app)),
+        routes: routes::management::routes,
+        stopping: stopping.clone(),
+    };
+    rustix::net::listen(&listener, BACKLOG)?;
+    let address = listener.local_addr()?;
+    Ok(server.listen("management", listener, move || common.in_the_clear(address))?.run())
+}
+
+/// What all the listeners of a server have in common.
 #[derive(Clone)]
 struct Common {
     bounds: Bounds,
     sources: Arc<Sources>,
     data: web::Data<App>,
+    routes: fn(&mut web::ServiceConfig),
     stopping: watch::Receiver<bool>,
 }
 
 impl Common {
+    /// What serves connections to `address` that have no TLS, on one worker.
+    fn in_the_clear(
+        &self,
+        address: SocketAddr,
+    ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<>
+    {
+        let (worker, common) = (Worker::of_this_thread(self.bounds), self.clone());
+        fn_service(move |io: TcpStream| {
+            let (peer, worker) = (io.peer_addr().ok(), Rc::clone(&worker));
+            let place = common.place(peer);
+            async move {
+                Ok::<_, DispatchError>((Watched::new(io, Handshake::default(), place?, &worker), peer))
+            }
+        })
+        .and_then(self.http(address))
+    }
+
     /// A place for a new connection, which ends at once where its source has its share: before any handshake.
     fn place(&self, peer: Option<SocketAddr>) -> Result<Place, DispatchError> {
         self.sources.place(peer.map(|peer| peer.ip())).ok_or_else(|| {
@@ -141,7 +186,7 @@ impl Common {
         let routes = ActixApp::new()
             .app_data(self.data.clone())
             .wrap(from_fn(request_id::middleware))
-            .configure(routes::public)
+            .configure(self.routes)
             .into_factory()
             .map_err(|error: actix_web::Error| error.error_response());
         map_config(routes, |()| AppConfig::default())

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{App as ActixApp, HttpServer, dev::Server, web};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -13,7 +12,6 @@ use crate::{
     config::{Config, TlsSection},
     jobs,
     listener::{self, Listeners},
-    routes,
     setup::Setup,
     tls::{self, Slot},
 };
@@ -96,7 +94,9 @@ impl Bound {
         let slots: Vec<_> = self.tls.iter().map(|(_, slot)| Arc::clone(slot)).collect();
         let listeners = Listeners { plain: self.public, tls: self.tls };
         let public = listener::public(listeners, &section, &app, &stopping)?;
-        let management = management(self.management, &app)?;
+        // Health is told until all is over.
+        let (_over, going_on) = tokio::sync::watch::channel(false);
+        let management = listener::management(self.management, &app, &going_on)?;
         let (public_handle, management_handle) = (public.handle(), management.handle());
         let (public, management) = (actix_web::rt::spawn(public), actix_web::rt::spawn(management));
         let mut jobs = jobs::start(&app, &setup);
@@ -144,13 +144,4 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-fn management(listener: TcpListener, app: &Arc<App>) -> std::io::Result<Server> {
-    let data = web::Data::from(Arc::clone(app));
-    let server =
-        HttpServer::new(move || ActixApp::new().app_data(data.clone()).configure(routes::management::routes));
-    // Health is asked by few.
-    let server = server.workers(1).max_connections(256);
-    Ok(server.shutdown_timeout(1).disable_signals().listen(listener)?.run())
 }

@@ -29,15 +29,15 @@ impl Layout {
 
     /// The path of an endpoint below the issuer's, by its name in [`Layout::Idp`], e.g. `/token`.
     pub fn below(self, name: &str) -> String {
-        let realms = match name {
-            "introspect" => "token/introspect",
-            "jwks" => "certs",
-            other => other,
+        let realms = match (self, name) {
+            (Self::Idp, _) => return format!("/{name}"),
+            // Keycloak has clients registered beside its protocols.
+            (Self::Realms, "register") => return "/clients-registrations/openid-connect".to_owned(),
+            (Self::Realms, "introspect") => "token/introspect",
+            (Self::Realms, "jwks") => "certs",
+            (Self::Realms, other) => other,
         };
-        match self {
-            Self::Idp => format!("/{name}"),
-            Self::Realms => format!("/protocol/openid-connect/{realms}"),
-        }
+        format!("/protocol/openid-connect/{realms}")
     }
 
     /// Whether both halves of Basic credentials are form-url-encoded (RFC 6749 §2.3.1). The clients that seed 001

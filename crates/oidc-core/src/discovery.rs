@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AuthMethod, Claims, GrantType, Issuer, Layout, SigningAlg, Tenant, profile::SubjectForm};
+use domain::{AuthMethod, Claims, GrantType, Issuer, SigningAlg, Tenant, profile::SubjectForm};
 use serde_json::Value;
 
 use crate::dpop;
@@ -54,9 +54,7 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
         put("mtls_endpoint_aliases", Value::Object(aliases.into_iter().collect()));
     }
     put("jwks_uri", issuer.endpoint("jwks").into());
-    if issuer.layout() == Layout::Idp {
-        put("registration_endpoint", issuer.endpoint("register").into());
-    }
+    put("registration_endpoint", issuer.endpoint("register").into());
     put("response_types_supported", Value::Array(Vec::new()));
     let by_pki = tenant.profile().hid_members && mtls.is_some_and(|mtls| mtls.truststore);
     let grants = GRANTS.into_iter().chain(by_pki.then_some(GrantType::ClientSecretPki));

@@ -12,12 +12,12 @@ use crate::issue::{self, Policy};
 
 /// `typ` of the header (RFC 9068 §2.1): what tells it from every other JWT of the same keys.
 pub const TYP: &str = "at+jwt";
-/// Longest life: a key stays published for at least as long after its last signature, and what is denied is remembered
-/// for no longer.
+/// Longest life: a key stays published for at least as long after its last signature. What is denied is remembered for
+/// longer, see [`Read::denial`].
 pub const LONGEST_LIFE: Ttl = Ttl::from_days(1);
 
-/// How long a denial is kept after the token has expired. What is forgotten lives again, so that a node whose clock is
-/// days ahead must not make others forget (docs/decisions/0019).
+/// How long a denial is kept after the token has expired, on purpose: what is forgotten lives again, and a node whose clock
+/// is days ahead must not make others forget (docs/decisions/0019, 0031).
 const DENIED_FOR: Ttl = Ttl::from_days(7);
 
 /// Ends a session that will have no row: at the latest after [`LONGEST_LIFE`], and with its family, whose row says
@@ -147,7 +147,7 @@ impl Read {
         (session.is_live(env.now) && lives <= LONGEST_LIFE).then_some(Self { session, user, generation })
     }
 
-    /// Under which key its denial is remembered.
+    /// Under which key its denial is remembered, and until when: a week longer than it lives.
     pub fn denial(&self) -> Remembered {
         let key = RememberedKey::of(&[b"jti", self.session.locator.as_bytes()]);
         let key = key.ordered_by(self.session.locator.minted_at());

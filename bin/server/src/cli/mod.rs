@@ -42,7 +42,7 @@ pub struct ConfigArg {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make (once) and serve two demo tenants.
+    /// Make (once) and serve three demo tenants.
     Demo(demo::Args),
     /// Serve as configured.
     Serve(ConfigArg),

@@ -31,7 +31,7 @@ const ESCAPED: [&str; 6] = [
 /// What to try, and on whom.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The token endpoint as the world sees it, or the issuer before `/token`.
+    /// The token endpoint as the world sees it, or the issuer.
     url: Url,
     /// File with the certificates (PEM) by which to know the proxy, besides the system's.
     #[arg(long, value_name = "FILE")]
@@ -129,13 +129,19 @@ async fn compare(
     Ok(lines)
 }
 
+/// The token endpoint of an issuer in either layout of paths, or what is one already.
 fn token_url(url: &Url) -> Url {
     let mut url = url.clone();
     let path = url.path().trim_end_matches('/');
-    if !path.ends_with("/token") {
-        let path = format!("{path}/token");
-        url.set_path(&path);
-    }
+    let below = if path.rsplit('/').skip(1).take(2).eq(["realms", "auth"]) {
+        "/protocol/openid-connect/token"
+    } else if path.ends_with("/token") {
+        ""
+    } else {
+        "/token"
+    };
+    let path = format!("{path}{below}");
+    url.set_path(&path);
     url.set_query(Some("_tlsclientauth=1"));
     url
 }
@@ -230,6 +236,18 @@ mod tests {
         assert_eq!(of("https://id.example/idp/bank/authn"), whole);
         assert_eq!(of("https://id.example/idp/bank/authn/"), whole);
         assert_eq!(of("https://id.example/idp/bank/authn/token?x=y"), whole);
+    }
+
+    #[test]
+    fn and_in_the_layout_of_realms() {
+        let of = |text: &str| token_url(&text.parse().unwrap()).to_string();
+        let whole = "https://id.example/auth/realms/bank/protocol/openid-connect/token?_tlsclientauth=1";
+        assert_eq!(of("https://id.example/auth/realms/bank"), whole);
+        assert_eq!(of("https://id.example/auth/realms/bank/"), whole);
+        assert_eq!(of("https://id.example/auth/realms/bank/protocol/openid-connect"), whole);
+        assert_eq!(of("https://id.example/auth/realms/bank/protocol/openid-connect/token"), whole);
+        let named = of("https://id.example/sso/auth/realms/token");
+        assert!(named.ends_with("/sso/auth/realms/token/protocol/openid-connect/token?_tlsclientauth=1"));
     }
 
     #[test]

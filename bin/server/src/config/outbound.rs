@@ -14,6 +14,8 @@ pub struct OutboundSection {
     pub timeout_ms: u64,
     /// Fetches that may be under way.
     pub max_concurrent: usize,
+    /// Fetches of what clients publish that may be under way from one host.
+    pub max_per_host: usize,
     /// Name servers to ask, with their ports. None: those of the system's `resolv.conf`.
     pub name_servers: Vec<SocketAddr>,
     /// Certificates (PEM) of authorities that are trusted besides the system's.
@@ -23,7 +25,13 @@ pub struct OutboundSection {
 
 impl Default for OutboundSection {
     fn default() -> Self {
-        Self { timeout_ms: 2000, max_concurrent: 32, name_servers: Vec::new(), ca_file: None }
+        Self {
+            timeout_ms: 2000,
+            max_concurrent: 32,
+            max_per_host: 2,
+            name_servers: Vec::new(),
+            ca_file: None,
+        }
     }
 }
 
@@ -34,6 +42,9 @@ impl OutboundSection {
         }
         if self.max_concurrent == 0 {
             return Err(ConfigError::value("outbound.max_concurrent", "must be at least 1"));
+        }
+        if self.max_per_host == 0 {
+            return Err(ConfigError::value("outbound.max_per_host", "must be at least 1"));
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ impl Document for OcspAnswer {
     /// Kibibytes.
     const MOST: u64 = 64 * 1024;
     const SHARE: u64 = Self::MOST / 4;
+    /// One host answers for all the certificates of a tenant.
+    const FROM_A_HOST: (u32, u32) = (600, 1200);
     /// Its own `nextUpdate` ends it.
     const STALE: Ttl = Ttl::from_days(365);
     const SIGNED: bool = true;

@@ -8,6 +8,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
+use url::Url;
 
 use super::{document::Document, names, target, turns::Turns};
 use crate::config::OutboundSection;
@@ -109,13 +110,13 @@ impl Fetcher {
             }
             builder.build()
         };
-        let turns = || Turns::new(section.max_concurrent);
         Ok(Self {
             public: client(false)?,
             private: client(true)?,
-            turns: turns(),
-            // Whoever names a place that hangs for its keys does not keep others' revocations from being told.
-            turns_for_signed: turns(),
+            turns: Turns::new(section.max_concurrent, Some(section.max_per_host)),
+            // Whoever names a place that hangs for its keys does not keep others' revocations from being told. Tenants and
+            // their authorities name those places, and few name the place of many.
+            turns_for_signed: Turns::new(section.max_concurrent, None),
             patience,
         })
     }
@@ -126,19 +127,19 @@ impl Fetcher {
         tenant: TenantId,
         question: Question<'_>,
     ) -> Result<Fetched, FetchError> {
+        // Again, although it was checked when it was registered: settings change.
+        let judge = if question.signed { target::check_signed } else { target::check };
+        let url = judge(question.uri, question.private).map_err(FetchError::Target)?;
         let work = async {
             let turns = if question.signed { &self.turns_for_signed } else { &self.turns };
-            let _turn = turns.of(tenant).await;
-            self.get(question).await
+            let _turn = turns.of(tenant, target::name(&url)).await;
+            self.get(url.clone(), question).await
         };
         tokio::time::timeout(self.patience, work).await.unwrap_or(Err(FetchError::TimedOut))
     }
 
-    async fn get(&self, question: Question<'_>) -> Result<Fetched, FetchError> {
-        let Question { uri, private, signed, accept, longest, asked } = question;
-        // Again, although it was checked when it was registered: settings change.
-        let judge = if signed { target::check_signed } else { target::check };
-        let url = judge(uri, private).map_err(FetchError::Target)?;
+    async fn get(&self, url: Url, question: Question<'_>) -> Result<Fetched, FetchError> {
+        let Question { private, accept, longest, asked, .. } = question;
         let client = if private { &self.private } else { &self.public };
         let request = match asked {
             None => client.get(url),

@@ -18,6 +18,8 @@ pub trait Document: Sized + Send + Sync + 'static {
     const SHARE: u64 = Self::MOST;
     /// How much longer than it is fresh it is kept for use while it cannot be fetched.
     const STALE: Ttl;
+    /// How many are fetched from one host for one tenant in a row, and how many a minute after that.
+    const FROM_A_HOST: (u32, u32);
     /// Whether it is signed, and says itself from when until when it counts. Then it may come without TLS, and one that was
     /// believed is kept beside a newer one until that is believed, too.
     const SIGNED: bool;

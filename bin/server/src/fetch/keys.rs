@@ -34,6 +34,7 @@ impl Document for KeySet {
     const LONGEST: usize = 128 * 1024;
     /// Keys, some 2 KiB each.
     const MOST: u64 = 20_000;
+    const FROM_A_HOST: (u32, u32) = (60, 120);
     const STALE: Ttl = Ttl::from_secs(3600);
     const SIGNED: bool = false;
 

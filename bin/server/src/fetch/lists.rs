@@ -12,6 +12,7 @@ impl Document for Crls {
     /// Kibibytes; in memory they take up to nine times as much.
     const MOST: u64 = 64 * 1024;
     const SHARE: u64 = Self::MOST / 4;
+    const FROM_A_HOST: (u32, u32) = (60, 120);
     /// Their own `nextUpdate` ends them.
     const STALE: Ttl = Ttl::from_days(365);
     const SIGNED: bool = true;

@@ -5,6 +5,7 @@ mod client;
 pub mod document;
 mod engine;
 mod held;
+mod hosts;
 mod keys;
 mod lists;
 mod names;

@@ -17,6 +17,7 @@ use super::{
     document::Document,
     engine::Engine,
     held::{Held, Kept, Read},
+    target,
 };
 use crate::bucket::{BucketKey, Buckets};
 
@@ -51,7 +52,10 @@ type Key = (TenantId, Box<str>);
 /// All documents of a kind. Instants are those of a steady clock.
 pub struct Shelf<D> {
     memory: Arc<Memory<D>>,
+    /// By whose it is.
     buckets: Buckets,
+    /// By where it is.
+    hosts: Buckets,
     engine: Arc<Engine>,
 }
 
@@ -89,6 +93,7 @@ impl<D: Document> Shelf<D> {
         Self {
             memory: Arc::new(Memory::default()),
             buckets: Buckets::new(BURST, PER_MINUTE),
+            hosts: Buckets::new(D::FROM_A_HOST.0, D::FROM_A_HOST.1),
             engine: Arc::clone(engine),
         }
     }
@@ -158,8 +163,7 @@ impl<D: Document> Shelf<D> {
         if self.memory.has_failed(wanted, now) {
             return None;
         }
-        // By whose it is, not by URI: whoever changes its URI all the time is fetched from no more often.
-        self.buckets.take(BucketKey::new(wanted.tenant, &[D::PLACE, wanted.of]), now).ok()?;
+        self.take(wanted, now).ok()?;
         let (sender, ended) = watch::channel(());
         let one = UnderWay { uri: wanted.uri.to_owned(), private: wanted.private, ended: ended.clone() };
         under_way.insert(key.clone(), one.clone());
@@ -172,9 +176,23 @@ impl<D: Document> Shelf<D> {
         };
         self.engine.run(work).then_some(ended)
     }
+
+    /// Takes one fetch out of what may be.
+    fn take(&self, wanted: &Wanted<'_>, now: Timestamp) -> Result<(), i64> {
+        // By whose it is, not by URI: whoever changes its URI all the time is fetched from no more often.
+        let own = BucketKey::new(wanted.tenant, &[D::PLACE, wanted.of]);
+        self.buckets.take(own.clone(), now)?;
+        // And by host: whoever has many clients makes this server ask one host no more often.
+        self.hosts.take(wanted.host(), now).inspect_err(|_wait| self.buckets.give_back(&own, now))
+    }
 }
 
 impl Wanted<'_> {
+    /// The host that it is published at, for its tenant.
+    fn host(&self) -> BucketKey {
+        BucketKey::new(self.tenant, &[&target::host(self.uri).unwrap_or_default()])
+    }
+
     fn key(&self) -> Key {
         (self.tenant, self.of.into())
     }

@@ -50,6 +50,18 @@ pub fn check_signed(uri: &str, private: bool) -> Result<Url, &'static str> {
     Ok(url)
 }
 
+/// The host of a URI, as it is counted; nothing where there is none.
+pub(super) fn host(uri: &str) -> Option<String> {
+    let url = Url::parse(uri).ok()?;
+    Some(name(&url).to_owned())
+}
+
+/// The host of what was judged. One name has one spelling: the parser's, without the dot that may end it.
+pub(super) fn name(url: &Url) -> &str {
+    let host = url.host_str().unwrap_or_default();
+    host.strip_suffix('.').unwrap_or(host)
+}
+
 /// The URI, and the address that it names where it names one.
 fn parts(uri: &str) -> Result<(Url, Option<IpAddr>), &'static str> {
     if uri.len() > LONGEST {
@@ -174,6 +186,15 @@ mod tests {
             assert!(!may(text, false), "{text}");
             assert!(may(text, true), "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_counts_as_one_however_it_is_spelled() {
+        for uri in ["https://a.example/jwks", "https://A.EXAMPLE.:8443/other?x", "http://a.example."] {
+            assert_eq!(host(uri).as_deref(), Some("a.example"), "{uri}");
+        }
+        assert_eq!(host("https://0x7f000001/"), host("https://127.1/"));
+        assert_eq!(host("/jwks"), None);
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! Turns to fetch: so many in all, and for one tenant a quarter of them. Slow publishers of one tenant take the turns of
-//! that tenant, and leave the others theirs.
+//! Turns to fetch: so many in all, for one tenant a quarter of them, and from one host a few. Slow publishers of one tenant
+//! take the turns of that tenant, and leave the others theirs.
 
 use std::{sync::Arc, time::Duration};
 
 use domain::TenantId;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+use super::hosts::{HostTurn, Hosts};
 
 /// What part of all turns one tenant may have at once.
 const PART: usize = 4;
@@ -16,29 +18,35 @@ pub(super) struct Turns {
     all: Semaphore,
     share: usize,
     of_tenants: Cache<TenantId, Arc<Semaphore>>,
+    of_hosts: Hosts,
 }
 
 /// One turn, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
-    _of_tenant: Option<OwnedSemaphorePermit>,
-    _of_all: Option<SemaphorePermit<'a>>,
+    _own: Option<OwnedSemaphorePermit>,
+    _at_host: HostTurn<'a>,
+    _shared: Option<SemaphorePermit<'a>>,
 }
 
 impl Turns {
-    /// So many in all, at least one.
-    pub(super) fn new(most: usize) -> Self {
+    /// So many in all, at least one, and so many from one host. `None`: as many as one tenant has.
+    pub(super) fn new(most: usize, from_a_host: Option<usize>) -> Self {
         // No fetch takes nearly as long as an idle tenant's share is kept.
         let of_tenants = Cache::builder().time_to_idle(Duration::from_hours(1)).build();
-        Self { all: Semaphore::new(most.max(1)), share: most.div_ceil(PART).max(1), of_tenants }
+        let share = most.div_ceil(PART).max(1);
+        let of_hosts = Hosts::new(from_a_host.unwrap_or(share));
+        Self { all: Semaphore::new(most.max(1)), share, of_tenants, of_hosts }
     }
 
-    /// Waits for a tenant's turn: first among its own, so that no more than its share ever wait with the others'.
-    pub(super) async fn of(&self, tenant: TenantId) -> Turn<'_> {
+    /// Waits for a tenant's turn: first among its own, so that no more than its share ever wait with the others'; then for
+    /// the host.
+    pub(super) async fn of(&self, tenant: TenantId, host: &str) -> Turn<'_> {
         let own = self.of_tenants.get_with(tenant, || Arc::new(Semaphore::new(self.share)));
         // Neither semaphore is ever closed.
-        let of_tenant = own.acquire_owned().await.ok();
-        Turn { _of_tenant: of_tenant, _of_all: self.all.acquire().await.ok() }
+        let own = own.acquire_owned().await.ok();
+        let at_host = self.of_hosts.of(host).await;
+        Turn { _own: own, _at_host: at_host, _shared: self.all.acquire().await.ok() }
     }
 }
 
@@ -56,20 +64,38 @@ mod tests {
     #[test]
     fn a_tenant_that_waits_for_turns_leaves_the_others_theirs() {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        let turns = Turns::new(8);
+        let turns = Turns::new(8, None);
         let mut mine = Vec::new();
-        let mut ask = |tenant| match pin!(turns.of(tenant)).as_mut().poll(&mut context) {
+        let mut ask = |tenant, host| match pin!(turns.of(tenant, host)).as_mut().poll(&mut context) {
             Poll::Ready(turn) => Some(turn),
             Poll::Pending => None,
         };
-        for number in 1..=2 {
-            mine.push(ask(tenant(1)).unwrap());
+        for (number, host) in [(1, "a.example"), (2, "b.example")] {
+            mine.push(ask(tenant(1), host).unwrap());
             assert_eq!(mine.len(), number);
         }
-        assert!(ask(tenant(1)).is_none(), "more than a quarter");
-        let other = ask(tenant(2)).unwrap();
+        assert!(ask(tenant(1), "c.example").is_none(), "more than a quarter");
+        let other = ask(tenant(2), "c.example").unwrap();
         drop(mine.pop());
-        assert!(ask(tenant(1)).is_some());
+        assert!(ask(tenant(1), "c.example").is_some());
         drop(other);
+    }
+
+    #[test]
+    fn tenants_share_what_one_host_takes_and_have_the_others_to_themselves() {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let turns = Turns::new(8, Some(2));
+        let mut ask = |number, host| match pin!(turns.of(tenant(number), host)).as_mut().poll(&mut context) {
+            Poll::Ready(turn) => Some(turn),
+            Poll::Pending => None,
+        };
+        let (first, second) = (ask(1, "a.example").unwrap(), ask(2, "a.example").unwrap());
+        for number in 1..=3 {
+            assert!(ask(number, "a.example").is_none(), "{number}");
+            assert!(ask(number, "b.example").is_some(), "{number}: who gave up waiting left nothing behind");
+        }
+        drop(first);
+        assert!(ask(3, "a.example").is_some());
+        drop(second);
     }
 }

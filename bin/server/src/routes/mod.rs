@@ -27,16 +27,6 @@ pub fn public(config: &mut web::ServiceConfig) {
     for layout in Layout::ALL {
         mount(config, layout);
     }
-    // Keycloak has another protocol for its own; clients are registered in the first layout.
-    let path = format!("{}{}", Layout::Idp.issuer("{tenant}"), Layout::Idp.below("register"));
-    let one = format!("{path}/{{client}}");
-    config.service(resource(&path, POSTED).route(web::post().to(register::post))).service(
-        resource(&one, "GET, HEAD, PUT, DELETE, OPTIONS")
-            .route(web::get().to(register::get))
-            .route(web::head().to(register::get))
-            .route(web::put().to(register::put))
-            .route(web::delete().to(register::delete)),
-    );
     let path = "/configuration/{tenant}/v2/Custo/Keystores";
     let one = format!("{path}/mtls_truststore");
     config.service(resource(path, POSTED).route(web::post().to(keystores::put))).service(
@@ -61,7 +51,17 @@ fn mount(config: &mut web::ServiceConfig, layout: Layout) {
                 .route(web::head().to(userinfo::answer))
                 .route(web::post().to(userinfo::answer)),
         )
-        .service(at("jwks", READ).route(web::get().to(jwks::get)).route(web::head().to(jwks::get)));
+        .service(at("jwks", READ).route(web::get().to(jwks::get)).route(web::head().to(jwks::get)))
+        .service(at("register", POSTED).route(web::post().to(register::post)));
+    let registered = format!("{issuer}{}/{{client}}", layout.below("register"));
+    config.service(
+        resource(&registered, "GET, HEAD, PUT, DELETE, OPTIONS")
+            .app_data(layout)
+            .route(web::get().to(register::get))
+            .route(web::head().to(register::get))
+            .route(web::put().to(register::put))
+            .route(web::delete().to(register::delete)),
+    );
     // RFC 8414 §3.1 puts the well-known part between host and path; §5 allows the OpenID suffix there too.
     for path in [
         format!("{issuer}/.well-known/openid-configuration"),

@@ -1,6 +1,11 @@
 //! Listeners, health, metrics, logs, shutdown, restart.
 
-use super::support::{Ask as _, Demo, acme_m2m, http, in_process::Server};
+use std::{
+    io::{Read as _, Write as _},
+    time::Duration,
+};
+
+use super::support::{Ask as _, Demo, acme_m2m, http, http_from, in_process::Server, raw::connect, wait_for};
 
 const ACME: &str = include_str!("../../../../fixtures/demo/acme.toml");
 
@@ -26,6 +31,37 @@ fn health_readiness_and_metrics_are_on_the_management_listener_only() {
     ] {
         assert!(metrics.contains(wanted), "{wanted} in {metrics}");
     }
+}
+
+#[test]
+fn connections_that_do_not_go_on_do_not_keep_health_from_being_told() {
+    let server = Server::start(&[ACME]);
+    // A request that is answered, and then one that does not end.
+    let held: Vec<_> = (0..256)
+        .map(|_| {
+            let mut stream = connect(&server.management);
+            // Whoever is beyond its share is closed at once.
+            drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+            let (mut said, mut part) = (Vec::new(), [0; 1024]);
+            while !said.ends_with(b"ok\n") {
+                match stream.read(&mut part) {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => said.extend_from_slice(&part[..count]),
+                }
+            }
+            drop(stream.write_all(b"GET /healthz HTTP/1.1\r\nX-"));
+            stream
+        })
+        .collect();
+    let health = |client: &reqwest::blocking::Client| {
+        let asked = client.get(format!("{}/healthz", server.management)).timeout(Duration::from_secs(5));
+        asked.send().is_ok_and(|answer| answer.status() == 200)
+    };
+    assert!(health(&http_from("127.0.0.2")), "another source had to wait for them");
+    // Where it is the same one, as behind one address, they have to go on or go.
+    let answered = wait_for(Duration::from_secs(20), || health(&http()).then_some(()));
+    assert!(answered.is_some(), "they hold the listener for ever");
+    drop(held);
 }
 
 #[test]

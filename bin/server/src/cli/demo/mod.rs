@@ -1,14 +1,13 @@
-//! `countersign demo`: two tenants, served from a data directory of their own (DECISIONS 6).
+//! `countersign demo`: three tenants, served from a data directory of their own (DECISIONS 6).
 
+mod lines;
 mod pki;
+mod tenants;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use domain::{AuthMethod, ClientId, GrantType, TenantName, port::ClientLookup as _};
-use jose::{MasterKey, OsEntropy, pki::key_set_of};
+use domain::{AuthMethod, ClientId, TenantName, port::ClientLookup as _};
+use jose::{MasterKey, OsEntropy};
 use storage::Database;
 
 use pki::Pki;
@@ -20,14 +19,7 @@ use crate::{
     server::Bound,
     setup::{Setup, SetupError},
     telemetry,
-    tenant_file::{self, ApplyOptions},
 };
-
-const TENANTS: [(&str, &str); 3] = [
-    ("ONLINEBANK", include_str!("../../../../../fixtures/demo/ONLINEBANK.toml")),
-    ("acme", include_str!("../../../../../fixtures/demo/acme.toml")),
-    ("SECURITYDOMAIN", include_str!("../../../../../fixtures/demo/SECURITYDOMAIN.toml")),
-];
 
 /// Where TLS is if nothing is said.
 const TLS_LISTEN: &str = "127.0.0.1:8443";
@@ -73,7 +65,8 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
     telemetry::start(&config.raw.log)
         .map_err(|problem| crate::config::ConfigError::value("log.filter", problem))?;
     private_file::directory(&dir)?;
-    let pki = Pki::open(&dir, SystemClock::default().now())?;
+    let now = SystemClock::default().now();
+    let pki = Pki::open(&dir, now)?;
     let bound = Bound::bind(&config)?;
     let setup = prepare(&dir, &config, &pki)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", bound.public_address));
@@ -94,12 +87,12 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
                 output::line(&format!("no TLS: {TLS_LISTEN} is taken; --tls-listen names another address"));
             }
         }
-        let mut more: Vec<String> = by_key.then(|| by_key_line(&url, &pki)).into_iter().collect();
-        more.extend(
-            tls.filter(|_| by_certificate).into_iter().flat_map(|tls| by_certificate_lines(tls, &pki)),
-        );
-        more.extend(tls.filter(|_| in_realm).map(|tls| in_realm_line(tls, &pki)));
-        welcome(&url, &more);
+        pki.advice(now).iter().for_each(|line| output::line(line));
+        let mut more: Vec<String> = by_key.then(|| lines::by_key(&url, &pki)).into_iter().collect();
+        let tls_of = |may: bool| tls.filter(|_| may).into_iter();
+        more.extend(tls_of(by_certificate).flat_map(|tls| lines::by_certificate(tls, &pki, now)));
+        more.extend(tls_of(in_realm).filter_map(|tls| lines::in_realm(tls, &pki, now)));
+        lines::welcome(&url, &more);
     };
     actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
     Ok(())
@@ -153,83 +146,12 @@ fn prepare(data_dir: &Path, config: &Config, pki: &Pki) -> Result<Setup, CliErro
         .map_err(|error| SetupError::Open(error.to_string()))?;
     database.migrate()?;
     let setup = Setup::with(database, &config.raw.security)?;
-    for (name, text) in TENANTS {
-        let known =
-            TenantName::parse(name).map(|name| setup.database.system().tenant_named(&name)).transpose()?;
-        if known.flatten().is_none() {
-            let text = match name {
-                "ONLINEBANK" => with_certificates(text, pki)?,
-                "SECURITYDOMAIN" => with_certificate(text, pki)?,
-                _ => text.to_owned(),
-            };
-            tenant_file::apply(&setup, &text, ApplyOptions { dry_run: false, prune: false })?;
-        }
-    }
+    tenants::made(&setup, pki)?;
     let file = data_dir.join("countersign.toml");
     if !file.exists() {
         private_file::write_new(&file, &configuration(&key, config))?;
     }
     Ok(setup)
-}
-
-/// The tenant file of SECURITYDOMAIN with the demo's authority, and `oidc-client`'s certificate where there is one: a
-/// directory of an earlier version has none.
-fn with_certificate(text: &str, pki: &Pki) -> Result<String, CliError> {
-    let mut file: toml::Table = toml::from_str(text).map_err(|_error| broken())?;
-    if pki.file("oidc-client.pem").exists() {
-        trusting(&mut file, pki)?;
-        let client = client_named(&mut file, "oidc-client")?;
-        methods_of(client)?.push(AuthMethod::TlsClientAuth.as_str().into());
-        client.insert("tls_client_auth_subject_dn".to_owned(), pki::OIDC_CLIENT_DN.into());
-    }
-    toml::to_string(&file).map_err(|_error| broken())
-}
-
-fn broken() -> CliError {
-    CliError::Other("the demo's tenant file is broken".to_owned())
-}
-
-fn trusting(file: &mut toml::Table, pki: &Pki) -> Result<(), CliError> {
-    let settings = file.get_mut("settings").and_then(toml::Value::as_table_mut).ok_or_else(broken)?;
-    settings.insert("mtls_truststore".to_owned(), pki.text("ca.pem")?.into());
-    Ok(())
-}
-
-fn client_named<'a>(file: &'a mut toml::Table, name: &str) -> Result<&'a mut toml::Table, CliError> {
-    let mut clients = file.get_mut("clients").and_then(toml::Value::as_array_mut).into_iter().flatten();
-    let this =
-        |client: &&mut toml::Value| client.get("client_id").and_then(toml::Value::as_str) == Some(name);
-    clients.find(this).and_then(toml::Value::as_table_mut).ok_or_else(broken)
-}
-
-fn methods_of(client: &mut toml::Table) -> Result<&mut Vec<toml::Value>, CliError> {
-    client.get_mut("auth_methods").and_then(toml::Value::as_array_mut).ok_or_else(broken)
-}
-
-/// The tenant file of ONLINEBANK with what only a running demo has: its authority, and `client1`'s certificates.
-fn with_certificates(text: &str, pki: &Pki) -> Result<String, CliError> {
-    let mut file: toml::Table = toml::from_str(text).map_err(|_error| broken())?;
-    trusting(&mut file, pki)?;
-    let client = client_named(&mut file, "client1")?;
-    let methods = methods_of(client)?;
-    for method in [
-        AuthMethod::TlsClientAuth,
-        AuthMethod::SelfSignedTlsClientAuth,
-        AuthMethod::ClientSecretPki,
-        AuthMethod::PrivateKeyJwt,
-    ] {
-        methods.push(method.as_str().into());
-    }
-    // The key of the one certificate signs its assertions, the other certificate is registered itself.
-    let mut jwks: serde_json::Value =
-        serde_json::from_str(&key_set_of(&pki.text("client1.pem")?)?).map_err(|_error| broken())?;
-    let keys = jwks.get_mut("keys").and_then(serde_json::Value::as_array_mut).ok_or_else(broken)?;
-    for name in ["client1", "client1-self-signed"] {
-        keys.push(pki.registration(name)?);
-    }
-    client.insert("jwks".to_owned(), jwks.to_string().into());
-    client.insert("tls_client_auth_subject_dn".to_owned(), pki::CLIENT1_DN.into());
-    toml::to_string(&file).map_err(|_error| broken())
 }
 
 /// The configuration with which other commands find the demo's data.
@@ -254,80 +176,6 @@ fn configuration(key: &Path, config: &Config) -> String {
         quoted(&raw.management.listen),
         quoted(&raw.database.url),
         quoted(&key.display().to_string()),
-    )
-}
-
-fn welcome(url: &str, more: &[String]) {
-    let bank = format!("{url}/idp/ONLINEBANK/authn");
-    let lines = [
-        String::new(),
-        "tenant ONLINEBANK (hid)    client spl-api / password01, client1 / password01, spl-app (public)"
-            .to_owned(),
-        "                           users alice / secret, 5619630280 / 54917067 (AT_CUSTPWD),".to_owned(),
-        "                           employee1 / Employee-Pass-2026 (AT_EMPPWD)".to_owned(),
-        "tenant acme (openid)       client acme-m2m / acme-m2m-secret-0b7c41d2f98e4a63,".to_owned(),
-        "                           acme-legacy / acme-legacy-secret-51ce9a07d3b84f26".to_owned(),
-        "                           user bob / correct-horse-battery-staple".to_owned(),
-        "tenant SECURITYDOMAIN      client oidc-client / mysecret, under /auth/realms as well".to_owned(),
-        String::new(),
-        "try:".to_owned(),
-        format!("  curl -u spl-api:password01 -d grant_type=client_credentials {bank}/token"),
-        format!(
-            "  curl -u spl-api:password01 -d 'grant_type=password&username=alice&password=secret&scope=openid profile' {bank}/token"
-        ),
-    ];
-    for line in lines.iter().chain(more) {
-        output::line(line);
-    }
-    output::line(&format!("  curl {bank}/.well-known/openid-configuration"));
-}
-
-/// What shows that a key proves a client without TLS: Node.js signs an assertion with `client1`'s key.
-fn by_key_line(url: &str, pki: &Pki) -> String {
-    let issuer = format!("{url}/idp/ONLINEBANK/authn");
-    let key = pki.file("client1.key");
-    let script = format!(
-        "const c=require(`crypto`),b=o=>Buffer.from(JSON.stringify(o)).toString(`base64url`),\
-         t=b({{alg:`ES256`}})+`.`+b({{iss:`client1`,sub:`client1`,aud:`{issuer}`,exp:Math.floor(Date.now()/1000)+60,\
-         jti:c.randomUUID()}});console.log(t+`.`+c.sign(`sha256`,t,{{key:require(`fs`).readFileSync(`{}`),\
-         dsaEncoding:`ieee-p1363`}}).toString(`base64url`))",
-        key.display()
-    );
-    format!(
-        "  curl -d grant_type=client_credentials -d client_assertion=\"$(node -e '{script}')\" \
-         -d client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer {issuer}/token # private_key_jwt"
-    )
-}
-
-/// What shows that certificates prove a client: one that does, and two that do not.
-fn by_certificate_lines(address: SocketAddr, pki: &Pki) -> Vec<String> {
-    let by = |grant: &str, name: &str, what: &str| {
-        format!(
-            "  curl --cacert {} --cert {} --key {} -d grant_type={grant} -d client_id=client1 \
-             'https://{address}/idp/ONLINEBANK/authn/token?_tlsclientauth=1' # {what}",
-            pki.file("ca.pem").display(),
-            pki.file(&format!("{name}.pem")).display(),
-            pki.file(&format!("{name}.key")).display(),
-        )
-    };
-    let line = |name: &str, what: &str| by("client_credentials", name, what);
-    vec![
-        line("client1", "tls_client_auth"),
-        by(GrantType::ClientSecretPki.as_str(), "client1", "client_secret_pki"),
-        line("client1-self-signed", "self_signed_tls_client_auth"),
-        line("stranger", "refused: its CA is unknown"),
-        line("expired", "refused: it has expired"),
-    ]
-}
-
-/// The same in the other layout of paths, with a certificate of `oidc-client`.
-fn in_realm_line(address: SocketAddr, pki: &Pki) -> String {
-    format!(
-        "  curl --cacert {} --cert {} --key {} -d grant_type=client_credentials -d client_id=oidc-client \
-         'https://{address}/auth/realms/SECURITYDOMAIN/protocol/openid-connect/token?_tlsclientauth=1' # tls_client_auth",
-        pki.file("ca.pem").display(),
-        pki.file("oidc-client.pem").display(),
-        pki.file("oidc-client.key").display(),
     )
 }
 
@@ -371,5 +219,26 @@ mod tests {
         let lost = made(&dir).err().unwrap().to_string();
         assert!(lost.contains("master.key is missing"), "{lost}");
         assert!(!key.exists(), "no other key is made in its place");
+    }
+    #[test]
+    fn certificates_that_have_expired_are_told_and_have_no_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let (made, address) =
+            (domain::Timestamp::from_secs(1_800_000_000), "127.0.0.1:8443".parse().unwrap());
+        let pki = Pki::open(dir.path(), made).unwrap();
+        let counts = |now| {
+            let (bank, realm) =
+                (lines::by_certificate(address, &pki, now), lines::in_realm(address, &pki, now));
+            (pki.advice(now).is_some(), bank.len(), realm.is_some())
+        };
+        assert_eq!(counts(made), (false, 5, true));
+        let next_year = made.plus(domain::Ttl::from_days(366));
+        assert_eq!(counts(next_year), (true, 1, false));
+        let advice = pki.advice(next_year).unwrap();
+        assert!(
+            advice.contains("client1.pem") && advice.contains(&dir.path().join("pki").display().to_string())
+        );
+        assert!(!advice.contains("ca.pem") && !advice.contains("/expired.pem"), "{advice}");
+        assert!(lines::by_certificate(address, &pki, next_year)[0].contains("/expired.pem"));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use domain::{AltName, Timestamp, Ttl};
+use domain::{AltName, PeerCertificate, Timestamp, Ttl};
 use jose::{
     OsEntropy,
     pki::{Issued, Purpose, Wanted},
@@ -29,6 +29,15 @@ pub(super) const OIDC_CLIENT_DN: &str = "CN=oidc-client,O=Countersign demo";
 const YEAR: Ttl = Ttl::from_days(365);
 const DECADE: Ttl = Ttl::from_days(3653);
 
+/// What ends a certificate in PEM (RFC 7468 §5).
+const END: &str = "-----END CERTIFICATE-----";
+
+/// A file that is there until the tenants know the certificates.
+const NEW: &str = "new";
+
+/// All certificates but the one that has expired when it is made.
+const MADE: [&str; 6] = ["ca", "server", "client1", "oidc-client", "client1-self-signed", "stranger"];
+
 /// Where the files are: `NAME.pem` and, for all but the authority's, `NAME.key`.
 pub(super) struct Pki {
     dir: PathBuf,
@@ -36,7 +45,7 @@ pub(super) struct Pki {
 
 impl Pki {
     /// The certificates under `data_dir`, made now where there are none. What is there stays as it is: to begin anew, remove
-    /// the whole directory.
+    /// the whole directory `pki`. The tenants then learn of the new ones.
     ///
     /// # Errors
     /// [`CliError`] when a file cannot be written, or some are missing.
@@ -63,6 +72,10 @@ impl Pki {
         }
         private_file::directory(&unfinished.dir)?;
         unfinished.make(now)?;
+        private_file::write_new(
+            &unfinished.file(NEW),
+            "The demo's tenants do not know these certificates yet.",
+        )?;
         fs::rename(&unfinished.dir, &pki.dir).map_err(|error| named(&pki.dir, &error))?;
         Ok(pki)
     }
@@ -89,6 +102,50 @@ impl Pki {
         let file = format!("{name}.pem");
         jose::pki::certificate_jwk(&self.text(&file)?, name)
             .ok_or_else(|| CliError::Other(format!("{} holds no certificate", self.file(&file).display())))
+    }
+
+    /// Whether the tenants have yet to learn of them.
+    pub(super) fn is_new(&self) -> bool {
+        self.file(NEW).exists()
+    }
+
+    /// Notes that the tenants know them.
+    ///
+    /// # Errors
+    /// [`CliError`] when that cannot be written.
+    pub(super) fn is_registered(&self) -> Result<(), CliError> {
+        let file = self.file(NEW);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(named(&file, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a certificate has expired. One that is not there or does not read has not.
+    pub(super) fn has_expired(&self, name: &str, now: Timestamp) -> bool {
+        let read = self.text(&format!("{name}.pem")).ok().and_then(|pem| certificate(&pem));
+        read.is_some_and(|certificate| certificate.not_after < now)
+    }
+
+    /// What to do where certificates have expired; nothing where none has but the one that is meant to.
+    pub(super) fn advice(&self, now: Timestamp) -> Option<String> {
+        let expired: Vec<String> = MADE
+            .into_iter()
+            .filter(|name| self.has_expired(name, now))
+            .map(|name| self.file(&format!("{name}.pem")).display().to_string())
+            .collect();
+        (!expired.is_empty()).then(|| {
+            let (files, dir) = (expired.join(", "), self.dir.display());
+            format!("expired: {files}. Remove {dir} and start again: new ones are made, and the tenants learn of them")
+        })
+    }
+
+    /// Certificates in PEM but for those of a demo's authority, this one's or an earlier one's.
+    pub(super) fn without_own_authority(&self, pem: &str) -> String {
+        let own = self.text("ca.pem").ok().and_then(|pem| certificate(&pem)).map(|own| own.subject);
+        let of_others = |block: &&str| certificate(block).is_some_and(|one| Some(one.subject) != own);
+        let others: Vec<&str> = pem.split_inclusive(END).map(str::trim).filter(of_others).collect();
+        others.join("\n")
     }
 
     fn make(&self, now: Timestamp) -> Result<(), CliError> {
@@ -129,6 +186,11 @@ impl Pki {
         private_file::write_new(&self.file(&format!("{name}.key")), issued.key_pem()?.expose().trim_end())?;
         Ok(())
     }
+}
+
+fn certificate(pem: &str) -> Option<PeerCertificate> {
+    let der = jose::certificates_from_pem(pem, 1).ok()?;
+    jose::peer_certificate(der.first()?, Vec::new()).ok()
 }
 
 fn issued(

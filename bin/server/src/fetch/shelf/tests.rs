@@ -83,6 +83,7 @@ impl Document for Heavy {
     const LONGEST: usize = 1;
     const MOST: u64 = 160;
     const SHARE: u64 = 40;
+    const FROM_A_HOST: (u32, u32) = (3, 60);
     const STALE: Ttl = Ttl::from_days(1);
     const SIGNED: bool = true;
 
@@ -148,4 +149,27 @@ fn a_place_that_has_failed_is_left_alone_for_a_while_by_all_who_want_something_t
     assert!(!shelf.memory.has_failed(&wanted(uri), NOW.plus(PAUSE)));
     assert!(!shelf.memory.has_failed(&wanted("https://b.example/"), NOW));
     assert_eq!(without_credentials(uri), "https://a.example/");
+}
+
+#[test]
+fn a_host_is_asked_no_more_often_however_many_clients_name_places_there() {
+    let shelf = Shelf::<Heavy>::new(&Arc::new(Engine::new(&OutboundSection::default())));
+    let take = |tenant, number: usize, host: &str, at| {
+        let key = of(tenant, number);
+        let uri = format!("https://{host}/{number}");
+        shelf.take(&Wanted { tenant: key.0, of: &key.1, uri: &uri, question: &[], private: false }, at)
+    };
+    for number in 0..3 {
+        assert_eq!(take(1, number, "a.example", NOW), Ok(()), "{number}");
+    }
+    // Whoever is refused by the host has not used up what is its own.
+    for number in 3..30 {
+        assert!(take(1, number, "A.example.:8443", NOW).is_err(), "{number}");
+        assert!(take(1, 3, "a.example", NOW).is_err(), "{number}");
+    }
+    assert_eq!(take(1, 3, "b.example", NOW), Ok(()), "another host");
+    assert_eq!(take(2, 0, "a.example", NOW), Ok(()), "another tenant's clients");
+    let later = NOW.plus(Ttl::from_secs(1));
+    assert_eq!(take(1, 3, "a.example", later), Ok(()));
+    assert!(take(1, 4, "a.example", later).is_err());
 }

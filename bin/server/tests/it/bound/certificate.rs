@@ -47,6 +47,13 @@ impl Bank {
         post(&mut talk, ("localhost", "/idp/acme/authn/token"), &headers, PASSWORD)
     }
 
+    /// What a public client is told.
+    fn public(&self, certificate: Option<&Issued>, form: &str) -> Answer {
+        let mut talk = Caller { certificate, ..Caller::default() }.connect(self.server.tls[0]);
+        let form = format!("client_id=certified-spa&{form}");
+        post(&mut talk, ("localhost", "/idp/acme/authn/token"), "", &form)
+    }
+
     fn userinfo(&self, certificate: Option<&Issued>, token: &str) -> (u16, Value) {
         let mut talk = Caller { certificate, ..Caller::default() }.connect(self.server.tls[0]);
         let head = "GET /idp/acme/authn/userinfo HTTP/1.1\r\nhost: localhost\r\n";
@@ -79,6 +86,38 @@ fn a_token_works_on_connections_with_the_certificate_it_is_bound_to_and_on_no_ot
         .json_ok();
     let thumbprint = domain::Thumbprint::of(&bank.one.certificate_der().unwrap()).to_base64url();
     assert_eq!(said["cnf"], serde_json::json!({ "x5t#S256": thumbprint }));
+}
+
+#[test]
+fn a_public_clients_refresh_token_works_with_its_certificate_only_and_rotates_under_it() {
+    let bank = Bank::start();
+    let first = bank.public(Some(&bank.one), &format!("{PASSWORD}%20offline_access"));
+    assert_eq!(first.status, 200, "{:?}", first.json());
+    let refresh = |answer: &Value| {
+        let token = answer["refresh_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
+        format!("grant_type=refresh_token&refresh_token={token}")
+    };
+    let form = refresh(&first.json());
+    let refused = |certificate: Option<&Issued>, error: &str| {
+        let answer = bank.public(certificate, &form);
+        assert_eq!((answer.status, &answer.json()["error"]), (400, &error.into()), "RFC 8705 §4");
+    };
+    refused(Some(&bank.two), "invalid_grant");
+    refused(None, "invalid_request");
+    // Without the TLS listener nobody shows a certificate either.
+    let parts =
+        url::form_urlencoded::parse(form.as_bytes()).chain([("client_id".into(), "certified-spa".into())]);
+    let plain = http().post(bank.server.tenant("acme", "token")).form(&parts.collect::<Vec<_>>()).said();
+    assert_eq!(plain.error(), (400, "invalid_request".into()));
+    let second = bank.public(Some(&bank.one), &form);
+    assert_eq!(second.status, 200, "{:?}", second.json());
+    let second = second.json();
+    assert_eq!(bank.userinfo(Some(&bank.one), access(&second)).0, 200);
+    assert_eq!(bank.userinfo(Some(&bank.two), access(&second)).0, 401);
+    // A lost answer is had again with the same certificate only, and a thief closes nothing.
+    refused(Some(&bank.two), "invalid_grant");
+    assert_eq!(bank.public(Some(&bank.one), &form).json(), second);
+    assert_eq!(bank.public(Some(&bank.one), &refresh(&second)).status, 200);
 }
 
 #[test]

@@ -151,6 +151,40 @@ fn metadata_and_preflight_tell_of_it() {
 }
 
 #[test]
+fn a_proof_in_the_layout_of_realms_is_for_its_own_urls() {
+    let rig = Rig::start_with(&super::TENANT.replace("[settings]", "[settings]\nrealms_layout = true"));
+    let key = Key::es256();
+    let path = "/auth/realms/acme/protocol/openid-connect";
+    let there = |endpoint: &str| format!("https://id.example{path}/{endpoint}");
+    let at = |endpoint: &str| format!("{}{path}/{endpoint}", rig.node.url);
+    let token = |htu: &str| {
+        let request = http().post(at("token")).basic_auth("web", Some("6f1d0c9be2a74e58-web")).form(BOB);
+        request.header("DPoP", key.proof("POST", htu).text()).said()
+    };
+    assert_eq!(token(&url("token")).error(), (400, "invalid_dpop_proof".into()), "the other layout's");
+    assert_eq!(token(&there("userinfo")).error(), (400, "invalid_dpop_proof".into()));
+    let said = token(&there("token"));
+    assert_eq!(said.status, 200, "{}", said.text);
+    let answer = said.json();
+    assert_eq!(answer["token_type"], "DPoP");
+    let access = access(&answer);
+    let user = |htu: &str| {
+        let proof = key.proof("GET", htu).ath(access).text();
+        http()
+            .get(at("userinfo"))
+            .header("Authorization", format!("DPoP {access}"))
+            .header("DPoP", proof)
+            .said()
+    };
+    assert_eq!(user(&there("userinfo")).status, 200);
+    assert_eq!(user(&url("userinfo")).error(), (401, "invalid_dpop_proof".into()));
+    // The token is the tenant's, the proof is for where it is brought.
+    assert_eq!(userinfo_with(&rig.node, access, &key).status, 200);
+    let proof = key.proof("GET", &there("userinfo")).ath(access).text();
+    assert_eq!(userinfo(&rig.node, "DPoP", access, Some(proof)).error(), (401, "invalid_dpop_proof".into()));
+}
+
+#[test]
 fn proofs_that_are_too_old_are_forgotten_by_the_job() {
     use crate::support::in_process::Server;
     let server = Server::start(&[super::TENANT]);

@@ -1,6 +1,6 @@
 //! The demo's certificates, by the lines that it prints.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use crate::support::{Ask as _, Demo, http};
 
@@ -12,11 +12,10 @@ fn run(line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-#[test]
-fn every_printed_line_does_what_it_says() {
-    let demo = Demo::start();
+/// Runs every printed line with a certificate: it does what it says.
+fn lines_work(demo: &Demo) {
     let lines: Vec<&String> = demo.printed.iter().filter(|line| line.contains("--cert ")).collect();
-    assert!(lines.len() >= 3, "{:?}", demo.printed);
+    assert_eq!(lines.len(), 6, "{:?}", demo.printed);
     for line in lines {
         let said = run(line);
         if line.contains("# refused") {
@@ -24,6 +23,67 @@ fn every_printed_line_does_what_it_says() {
         } else {
             assert!(said.contains("\"access_token\":\"cat_"), "{line}: {said}");
         }
+    }
+}
+
+fn copied(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn every_printed_line_does_what_it_says() {
+    lines_work(&Demo::start());
+}
+
+#[test]
+fn lines_work_after_a_restart_and_certificates_that_are_made_anew_take_the_place_of_the_old() {
+    let mut demo = Demo::start();
+    let (pki, old) = (demo.data.path().join("pki"), tempfile::tempdir().unwrap());
+    copied(&pki, old.path());
+    let line = demo.printed.iter().find(|line| line.ends_with("# tls_client_auth")).unwrap();
+    assert!(run(line).contains("access_token"));
+    demo.terminate();
+    let mut again = Demo::start_in(demo.kill(), &[]);
+    lines_work(&again);
+    // Another authority that somebody has come to trust meanwhile, and a client that is theirs.
+    let config = again.data.path().join("countersign.toml");
+    let countersign = |arguments: &[&str]| {
+        let binary = env!("CARGO_BIN_EXE_countersign");
+        let output = Command::new(binary)
+            .args(arguments)
+            .args(["--config", config.to_str().unwrap()])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let other = crate::support::tls::authority("Another CA").certificate_pem().unwrap();
+    let exported = countersign(&["tenant", "export", "ONLINEBANK"]);
+    let mut file: toml::Table = toml::from_str(&exported).unwrap();
+    let truststore = &mut file["settings"]["mtls_truststore"];
+    *truststore = format!("{}\n{other}", truststore.as_str().unwrap()).into();
+    let path = again.data.path().join("mine.toml");
+    fs::write(&path, toml::to_string(&file).unwrap()).unwrap();
+    countersign(&["tenant", "apply", path.to_str().unwrap()]);
+    again.terminate();
+    fs::remove_dir_all(&pki).unwrap();
+    let anew = Demo::start_in(again.kill(), &[]);
+    lines_work(&anew);
+    assert!(!pki.join("new").exists());
+    let exported = countersign(&["tenant", "export", "ONLINEBANK"]);
+    assert_eq!(exported.matches("BEGIN CERTIFICATE").count(), 2, "{exported}");
+    let lines: Vec<&str> = other.lines().collect();
+    assert!(exported.contains(lines[1]), "what is not the demo's stays");
+    // What the removed ones were trusted for they are trusted for no more.
+    let cert = |line: &String| {
+        let line =
+            line.replace(&format!("--cert {}", pki.display()), &format!("--cert {}", old.path().display()));
+        line.replace(&format!("--key {}", pki.display()), &format!("--key {}", old.path().display()))
+    };
+    for line in anew.printed.iter().filter(|line| line.contains("--cert ")) {
+        assert!(run(&cert(line)).contains("\"invalid_client\""), "{line}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Behind nginx and HAProxy, with the files that docs/mtls-behind-a-proxy.md recommends, and with clients that forge.
 
 mod front;
+mod http2;
 
 use std::{path::Path, process::Command};
 
@@ -27,7 +28,10 @@ fn tenant(truststore: &str) -> String {
          [[clients]]\nclient_id = \"client1\"\nauth_methods = [\"tls_client_auth\"]\n\
          grant_types = [\"client_credentials\"]\ntls_client_auth_subject_dn = \"CN=client1,O=Bank,C=NO\"\n\n\
          [[clients]]\nclient_id = \"by-secret\"\nauth_methods = [\"client_secret_basic\"]\n\
-         client_secret = \"Correct-Horse-9-Battery\"\ngrant_types = [\"client_credentials\"]\n"
+         client_secret = \"Correct-Horse-9-Battery\"\ngrant_types = [\"client_credentials\"]\n\n\
+         [[clients]]\nclient_id = \"from-two\"\nauth_methods = [\"client_secret_basic\"]\n\
+         client_secret = \"Correct-Horse-9-Battery\"\ngrant_types = [\"client_credentials\"]\n\
+         hid_client_authentication_constraints = [\"127.0.0.2\"]\n"
     )
 }
 
@@ -56,6 +60,12 @@ impl Scene {
 
     fn client(&self, name: &str) -> Issued {
         issued(&[("C", "NO"), ("O", "Bank"), ("CN", name)], Purpose::Client, Some(&self.ca))
+    }
+
+    /// From where the request of that id came, says the audit log.
+    fn source_of(&self, id: &str) -> Option<String> {
+        let rows = self.server.store("t").audit(&storage::AuditFilter::default()).unwrap();
+        rows.into_iter().find(|row| row.request_id == id).unwrap_or_else(|| panic!("no row of {id}")).source
     }
 
     fn front(&self, program: Program) -> Option<Front> {
@@ -123,9 +133,33 @@ fn recipe(program: Program, form: CertificateHeader) {
     for headers in forged(&client2) {
         token(&ask(&front, Some(&client1), &headers));
     }
-    // The audit log has the caller's address, not what it says of itself.
+    addresses(&scene, &front);
     let lines = proxy_check(&scene, &front, &client1);
     assert!(lines.ends_with("no forged header was believed\n"), "{lines}");
+}
+
+/// The caller's address is its own, in the audit log and for clients that may call from some only, whatever it says of
+/// itself.
+fn addresses(scene: &Scene, front: &Front) {
+    let url = format!("https://{}{TOKEN}", front.address);
+    let ask = |from: [u8; 4], id: &str, forwarded: &str, client: &str| {
+        let caller = reqwest::blocking::Client::builder()
+            .no_proxy()
+            .local_address(std::net::IpAddr::from(from))
+            .tls_danger_accept_invalid_certs(true)
+            .build()
+            .unwrap();
+        let request = caller.post(&url).basic_auth(client, Some("Correct-Horse-9-Battery"));
+        let request = request.header("X-Correlation-ID", id).header("X-Forwarded-For", forwarded);
+        request.form(&[("grant_type", "client_credentials")]).said().status
+    };
+    for (number, forged) in ["192.0.2.99", "127.0.0.1", "192.0.2.99, 127.0.0.1", ""].iter().enumerate() {
+        let id = format!("address-{number}");
+        assert_eq!(ask([127, 0, 0, 2], &id, forged, "by-secret"), 200);
+        assert_eq!(scene.source_of(&id).as_deref(), Some("127.0.0.2"), "{forged:?}");
+    }
+    assert_eq!(ask([127, 0, 0, 2], "a", "192.0.2.99", "from-two"), 200);
+    assert_eq!(ask([127, 0, 0, 3], "b", "127.0.0.2", "from-two"), 401, "it said so itself");
 }
 
 /// Runs the command as an operator would.
@@ -272,6 +306,13 @@ fn a_proxy_that_authenticates_is_believed_and_its_own_certificate_is_no_clients(
     token(&ask(&client1, &of2));
     assert_eq!(ask(&client2, &of1).status, 401);
     missing(&ask(&proxy, ""));
+    // So it is with the caller's address: whoever is no proxy has its own.
+    let forwarded =
+        |id: &str| format!("x-forwarded-for: 192.0.2.99, 192.0.2.7\r\nx-correlation-id: {id}\r\n");
+    token(&ask(&proxy, &format!("{of1}{}", forwarded("by-proxy"))));
+    token(&ask(&client1, &forwarded("by-itself")));
+    let sources = ["by-proxy", "by-itself"].map(|id| scene.source_of(id));
+    assert_eq!(sources, [Some("192.0.2.7".to_owned()), Some("127.0.0.1".to_owned())]);
     // Without the header the proxy's own certificate, of a name that is registered, is nobody's.
     let mut talk = Caller { certificate: Some(&proxy), ..Caller::default() }.connect(scene.server.tls[0]);
     let answer = post(&mut talk, ("localhost", TOKEN), "", "grant_type=client_credentials&client_id=client1");

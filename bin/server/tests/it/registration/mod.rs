@@ -2,6 +2,7 @@
 
 mod attacks;
 mod grants;
+mod layouts;
 mod members;
 mod nodes;
 mod pace;
