@@ -81,6 +81,8 @@ pub enum Reason {
     WrongSecret,
     /// The request says that a certificate is to prove the client, and the connection has none.
     CertificateMissing,
+    /// The certificate that the client showed does not read, or is too large.
+    CertificateUnreadable,
     /// The certificate's chain is not trusted.
     Chain(ChainProblem),
     /// The chain is trusted, and the certificate has not the client's registered name.
@@ -160,6 +162,7 @@ impl Reason {
             Self::SecretKindNotHeld => "secret_kind_not_held",
             Self::WrongSecret => "wrong_secret",
             Self::CertificateMissing => "certificate_missing",
+            Self::CertificateUnreadable => "certificate_unreadable",
             Self::Chain(ChainProblem::NoTruststore) => "no_truststore",
             Self::Chain(ChainProblem::Untrusted) => "certificate_untrusted",
             Self::Chain(ChainProblem::Expired) => "certificate_expired",
@@ -222,6 +225,7 @@ impl Reason {
             | Self::SecretKindNotHeld
             | Self::WrongSecret
             | Self::CertificateMissing
+            | Self::CertificateUnreadable
             | Self::Chain(_)
             | Self::CertificateOfAnother
             | Self::CertificateNotRegistered
@@ -273,6 +277,9 @@ impl Reason {
             Self::NoCredentials => "Client authentication is required",
             Self::CertificateMissing => {
                 "Client authentication failed: no client certificate was presented on this connection"
+            }
+            Self::CertificateUnreadable => {
+                "Client authentication failed: the client certificate of this connection does not read"
             }
             Self::Chain(_) | Self::CertificateOfAnother | Self::CertificateNotRegistered => BAD_CERTIFICATE,
             Self::UnknownClient
