@@ -1,5 +1,6 @@
 //! Keys, signatures and their verification together.
 
+mod chains;
 mod hostile;
 mod keys;
 mod vectors;
