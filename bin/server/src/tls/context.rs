@@ -85,7 +85,8 @@ pub(super) fn acceptor(section: &TlsSection, pair: &Pair) -> Result<SslAcceptor,
     own_certificate(&mut builder, section, pair)?;
     let protocols = if section.http2 { PROTOCOLS } else { ONLY_HTTP1 };
     builder.set_alpn_select_callback(move |_ssl, offered| {
-        select_next_proto(protocols, offered).ok_or(AlpnError::NOACK)
+        // Nobody goes on who speaks none of them (RFC 7301 §3.2): no_application_protocol.
+        select_next_proto(protocols, offered).ok_or(AlpnError::ALERT_FATAL)
     });
     match section.client_certificates {
         AskFor::Never => {
