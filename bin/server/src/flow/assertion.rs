@@ -6,10 +6,11 @@ use client_auth::{Assertion, AuthStep, Presented, SignatureBy, SignatureFinding}
 use domain::{ClientKeys, Fault, Issuer, port::StoredClient};
 use jose::{JoseVerifier, JwsRejected, KeyChoice, verify_hs256};
 
-use super::{client, published};
+use super::{client, misses, published};
 use crate::{extract::Call, fetch::KeySet, tenant_file::sealed_secret};
 
-/// Judges an assertion. Memory is compared with storage before a refusal, as with secrets.
+/// Judges an assertion. Memory is compared with storage before a refusal, as with secrets, unless its source has brought
+/// too many that were wrong.
 ///
 /// # Errors
 /// Those of storage and of the lanes.
@@ -21,6 +22,7 @@ pub(super) async fn judge(
     let stored = client::client(call, assertion.client_id()).await?;
     let step = once(call, presented, assertion, stored.as_deref()).await?;
     if let (AuthStep::Refused(..), Some(known)) = (&step, &stored)
+        && !misses::are_many(call)
         && let Some(fresh) = client::changed(call, known).await?
     {
         return once(call, presented, assertion, Some(&fresh)).await;
