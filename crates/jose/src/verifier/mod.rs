@@ -7,6 +7,7 @@ use domain::{Claims, SigningAlg, encoding};
 use serde_json::Value;
 
 use key_set::PublicKey;
+pub(crate) use key_set::{is_fit_rsa_of_set, is_for_signatures};
 
 pub use proof_key::ProofKey;
 
