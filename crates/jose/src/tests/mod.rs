@@ -3,6 +3,7 @@
 mod chains;
 mod hostile;
 mod keys;
+mod named;
 mod vectors;
 
 use domain::port::Signer;

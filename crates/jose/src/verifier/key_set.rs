@@ -30,12 +30,8 @@ pub(super) struct PublicKey {
 }
 
 impl PublicKey {
-    /// Whether a header with this `kid` may mean it.
-    pub(super) fn may_be(&self, kid: Option<&str>) -> bool {
-        match (kid, self.kid.as_deref()) {
-            (Some(wanted), Some(own)) => wanted == own,
-            _ => true,
-        }
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     pub(super) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
@@ -184,6 +180,10 @@ fn public_part(alg: SigningAlg, jwk: &Claims, rsa_most: usize) -> Option<(Jwk, u
         SigningAlg::EdDSA => (&["kty", "crv", "x"], number("x")?.len() == 32, 1),
     };
     let members: Claims =
+        names.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(*name)?.clone()))).collect();
+    fits.then(|| Some((Jwk::from_map(members).ok()?, cost)))?
+}
+
 /// Whether an RSA key of a set, by its modulus and exponent, has a size that is accepted.
 pub(crate) fn is_fit_rsa_of_set(n: &[u8], e: &[u8]) -> bool {
     is_fit_rsa(n, e, RSA_MOST)
@@ -192,10 +192,6 @@ pub(crate) fn is_fit_rsa_of_set(n: &[u8], e: &[u8]) -> bool {
 fn is_fit_rsa(n: &[u8], e: &[u8], most: usize) -> bool {
     let fits = (RSA_LEAST..=most).contains(&significant(n).len());
     fits && exponent(e).is_some_and(|e| EXPONENTS.contains(&e))
-}
-
-        names.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(*name)?.clone()))).collect();
-    fits.then(|| Some((Jwk::from_map(members).ok()?, cost)))?
 }
 
 /// What a verification with an RSA key of so many bytes takes, rounded up.
