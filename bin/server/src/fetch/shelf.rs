@@ -170,7 +170,7 @@ impl<D: Document> Shelf<D> {
             memory.end(&key, &one, fetched, now);
             drop(sender);
         };
-        self.engine.run(work).then_some(ended)
+        self.engine.run(work, now).then_some(ended)
     }
 }
 
