@@ -74,7 +74,7 @@ pub use secret::Secret;
 pub use session::Session;
 pub use source::{SourceAddr, SourceFailures};
 pub use tenant::{OcspResponder, Tenant, TenantSettings};
-pub use time::{Timestamp, Ttl};
+pub use time::{SKEW, Timestamp, Ttl};
 pub use token_text::{Minted, PresentedToken, TokenKind};
 pub use user::{User, UserStatus};
 pub use witness::AuthenticatedClient;

@@ -71,7 +71,7 @@ fn where_no_list_holds_it_is_closed_or_open_as_the_tenant_says() {
         // Of the same name, with another key: anyone could make it.
         ("another's", stranger.revocation_list(&[], today()).unwrap()),
         ("out of date", empty((NOW.minus(DAY), NOW))),
-        ("not yet", empty((NOW.plus(Ttl::from_secs(61)), NOW.plus(DAY)))),
+        ("not yet", empty((NOW.plus(Ttl::from_secs(31)), NOW.plus(DAY)))),
         ("of another name", authority("Other CA").revocation_list(&[], today()).unwrap()),
     ] {
         applied(&bank, (&list, "closed"), (&client, 401), why);
