@@ -150,11 +150,12 @@ async fn begin(
     stored: Option<&StoredClient>,
     failures: Option<SourceFailures>,
 ) -> Result<AuthStep, Fault> {
-    let facts = Facts {
-        chain: certificate::chain(call, presented, stored).await,
-        registered: certificate::registered(call, presented, stored).await,
-        ..facts(call, stored, failures)
-    };
+    // Both may wait for somebody else's server: whoever is waited for, it is once.
+    let (chain, registered) = tokio::join!(
+        certificate::chain(call, presented, stored),
+        certificate::registered(call, presented, stored)
+    );
+    let facts = Facts { chain, registered, ..facts(call, stored, failures) };
     client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())
 }
 

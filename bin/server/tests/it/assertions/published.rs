@@ -369,7 +369,10 @@ fn addresses_that_only_the_server_can_reach_cannot_be_registered() {
 fn clocked(publisher: &Publisher) -> Server {
     let file = format!("name = 'acme'\nprofile = 'openid'\n{}", tenant(&publisher.url(), true));
     // Whoever waits for a fetch that hangs is not answered.
-    Server::start_with(&[&file], |raw| raw.outbound.timeout_ms = 600_000)
+    Server::start_with(&[&file], |raw| {
+        raw.outbound.timeout_ms = 600_000;
+        raw.server.answer_timeout_ms = 700_000;
+    })
 }
 
 /// What `robot` is told of an assertion with this `kid`.
