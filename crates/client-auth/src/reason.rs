@@ -111,7 +111,12 @@ const HID_FAILED: &str =
 const FAILED: &str = "Client authentication failed";
 const BEARER_FAILED: &str = "Client authentication failed: the access token cannot authenticate a client";
 
-/// One text for all that is wrong with a certificate.
+const NO_CERTIFICATE: &str =
+    "Client authentication failed: no client certificate was presented on this connection";
+const UNREADABLE_CERTIFICATE: &str =
+    "Client authentication failed: the client certificate of this connection does not read";
+
+/// One text for all that is wrong with a certificate that reads.
 pub(crate) const BAD_CERTIFICATE: &str =
     "Client authentication failed: the certificate does not authenticate this client";
 
@@ -275,12 +280,8 @@ impl Reason {
             Self::AssertionNotYetValid => "The client assertion is not yet valid: compare the clocks",
             Self::BearerNotAccepted => "A bearer token does not authenticate a client here",
             Self::NoCredentials => "Client authentication is required",
-            Self::CertificateMissing => {
-                "Client authentication failed: no client certificate was presented on this connection"
-            }
-            Self::CertificateUnreadable => {
-                "Client authentication failed: the client certificate of this connection does not read"
-            }
+            Self::CertificateMissing => NO_CERTIFICATE,
+            Self::CertificateUnreadable => UNREADABLE_CERTIFICATE,
             Self::Chain(_) | Self::CertificateOfAnother | Self::CertificateNotRegistered => BAD_CERTIFICATE,
             Self::UnknownClient
             | Self::ClientDisabled

@@ -16,7 +16,7 @@ use crate::config::{AskFor, TlsSection};
 
 fn issued(name: &str, purpose: Purpose, issuer: Option<&Issued>) -> Issued {
     let day = Ttl::from_days(1);
-    let now = Timestamp::from_secs(i64::from(u32::try_from(openssl_now()).unwrap()));
+    let now = openssl_now();
     let wanted = Wanted {
         subject: &[("CN", name)],
         alt_names: &[],
@@ -28,10 +28,10 @@ fn issued(name: &str, purpose: Purpose, issuer: Option<&Issued>) -> Issued {
 }
 
 /// The library judges dates by the machine's clock.
-fn openssl_now() -> i64 {
+fn openssl_now() -> Timestamp {
     let epoch = openssl::asn1::Asn1Time::from_unix(0).unwrap();
     let since = epoch.diff(&openssl::asn1::Asn1Time::days_from_now(0).unwrap()).unwrap();
-    i64::from(since.days) * 86_400 + i64::from(since.secs)
+    Timestamp::from_secs(i64::from(since.days) * 86_400 + i64::from(since.secs))
 }
 
 /// A listener's files, and the listener.
