@@ -73,6 +73,11 @@ fn prove(
     facts: &Facts<'_>,
     env: &Env<'_>,
 ) -> Result<AuthMethod, Reason> {
+    // What an authority of the tenant's has taken back, or would have to vouch for, proves nothing by another method
+    // either: whoever keeps its revocation from being told would come in by the registered key.
+    if let Some(Err(problem @ (ChainProblem::Revoked | ChainProblem::RevocationUnknown))) = facts.chain {
+        return Err(Reason::Chain(problem));
+    }
     let mut problem = Reason::MethodNotAllowed;
     let profile = effective_profile(facts, &stored.client);
     for method in
@@ -99,12 +104,7 @@ fn prove(
 /// How much a reason says to whoever has to find out.
 const fn says(reason: Reason) -> u8 {
     match reason {
-        Reason::Chain(
-            ChainProblem::Expired
-            | ChainProblem::NotYetValid
-            | ChainProblem::Revoked
-            | ChainProblem::RevocationUnknown,
-        ) => 4,
+        Reason::Chain(ChainProblem::Expired | ChainProblem::NotYetValid) => 4,
         Reason::CertificateOfAnother => 3,
         Reason::Chain(_) => 2,
         Reason::CertificateNotRegistered => 1,

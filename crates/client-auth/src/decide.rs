@@ -86,14 +86,9 @@ pub fn begin(
             certificate::decide((client_id, certificate, *explicit), facts, env)
         }
         Presented::Assertion(assertion) => assertion::begin(assertion, facts, env),
-        Presented::Public { client_id } => {
-            let named = named(facts, client_id)?;
-            Ok(match named.and_then(|stored| admitted(facts, stored, AuthMethod::None)) {
-                Ok(stored) => proved(&stored.client, AuthMethod::None, WriteBatch::new()),
-                Err(Reason::MethodNotAllowed) => refused(facts, Reason::ProofMissing),
-                Err(reason) => refused(facts, reason),
-            })
-        }
+        Presented::Public { client_id } => only_named(facts, client_id, Reason::ProofMissing),
+        // A public client's certificate proves nothing, read or not.
+        Presented::Unreadable { client_id } => only_named(facts, client_id, Reason::CertificateUnreadable),
         Presented::Secret { method, client_id, secret } if machine_secret::recognise(secret.expose()) => {
             let presented = generated_digest(secret, digest);
             let named = named(facts, client_id)?;
@@ -111,6 +106,16 @@ pub fn begin(
             Ok(AuthStep::NeedHash(NeedHash { hash }))
         }
     }
+}
+
+/// Decides about a client that only named itself; `lacking` is what a confidential one is told.
+fn only_named(facts: &Facts<'_>, client_id: &ClientId, lacking: Reason) -> Result<AuthStep, Fault> {
+    let named = named(facts, client_id)?;
+    Ok(match named.and_then(|stored| admitted(facts, stored, AuthMethod::None)) {
+        Ok(stored) => proved(&stored.client, AuthMethod::None, WriteBatch::new()),
+        Err(Reason::MethodNotAllowed) => refused(facts, lacking),
+        Err(reason) => refused(facts, reason),
+    })
 }
 
 /// Decides after the slow hash. `facts` must be those that [`begin`] saw, or newer ones for which it asks for the

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::{
-    AuthMethod, ClientId, PeerCertificate, PresentedToken, Refusal, Secret, TokenKind, WireProfile,
-    token_text,
+    AuthMethod, ClientId, PeerCertificate, PresentedToken, Refusal, Secret, TokenKind, UnreadableCertificate,
+    WireProfile, token_text,
 };
 
 use crate::{ASSERTION_TYPE, Assertion, Reason, basic};
@@ -25,7 +25,7 @@ pub struct Inputs<'a> {
     pub client_secret: Option<&'a str>,
     /// The certificate that the caller showed, if any. By itself it is no attempt to authenticate: it may be there to bind
     /// tokens (RFC 8705 §4).
-    pub certificate: Option<&'a Arc<PeerCertificate>>,
+    pub certificate: Option<Result<&'a Arc<PeerCertificate>, UnreadableCertificate>>,
     /// Whether the request says that the certificate is to prove the client (seed 001's `_tlsclientauth`).
     pub by_certificate: bool,
     /// The `client_assertion` parameter; empty counts as absent.
@@ -56,6 +56,11 @@ pub enum Presented {
         certificate: Arc<PeerCertificate>,
         /// Whether the request says that it is to prove the client.
         explicit: bool,
+    },
+    /// A `client_id` on a connection whose certificate does not read.
+    Unreadable {
+        /// Whose, as claimed.
+        client_id: ClientId,
     },
     /// A JWT.
     Assertion(Box<Assertion>),
@@ -121,16 +126,24 @@ fn present(inputs: &Inputs<'_>, profile: &WireProfile) -> Result<Presented, Reas
     if let Some(value) = header {
         return by_header(value, inputs, profile);
     }
-    if inputs.by_certificate && inputs.certificate.is_none() {
-        return Err(Reason::CertificateMissing);
+    match inputs.certificate {
+        None if inputs.by_certificate => return Err(Reason::CertificateMissing),
+        Some(Err(UnreadableCertificate)) if inputs.by_certificate => {
+            return Err(Reason::CertificateUnreadable);
+        }
+        Some(_) | None => {}
     }
     match (named(inputs)?, secret) {
-        (Some(client_id), None) if inputs.certificate.is_some() => {
-            let certificate = inputs.certificate.map(Arc::clone).ok_or(Reason::CertificateMissing)?;
-            Ok(Presented::Certificate { client_id, certificate, explicit: inputs.by_certificate })
-        }
+        (Some(client_id), None) => Ok(match inputs.certificate {
+            Some(Ok(certificate)) => Presented::Certificate {
+                client_id,
+                certificate: Arc::clone(certificate),
+                explicit: inputs.by_certificate,
+            },
+            Some(Err(UnreadableCertificate)) => Presented::Unreadable { client_id },
+            None => Presented::Public { client_id },
+        }),
         (None, None) if inputs.by_certificate => Err(Reason::MissingClientId),
-        (Some(client_id), None) => Ok(Presented::Public { client_id }),
         (None, None) => Ok(Presented::Nothing),
         (None, Some(_)) => Err(Reason::MissingClientId),
         (Some(_), Some(text)) if !secret_fits(text) => Err(Reason::MalformedSecret),

@@ -81,6 +81,8 @@ pub enum Reason {
     WrongSecret,
     /// The request says that a certificate is to prove the client, and the connection has none.
     CertificateMissing,
+    /// The certificate that the client showed does not read, or is too large.
+    CertificateUnreadable,
     /// The certificate's chain is not trusted.
     Chain(ChainProblem),
     /// The chain is trusted, and the certificate has not the client's registered name.
@@ -109,7 +111,12 @@ const HID_FAILED: &str =
 const FAILED: &str = "Client authentication failed";
 const BEARER_FAILED: &str = "Client authentication failed: the access token cannot authenticate a client";
 
-/// One text for all that is wrong with a certificate.
+const NO_CERTIFICATE: &str =
+    "Client authentication failed: no client certificate was presented on this connection";
+const UNREADABLE_CERTIFICATE: &str =
+    "Client authentication failed: the client certificate of this connection does not read";
+
+/// One text for all that is wrong with a certificate that reads.
 pub(crate) const BAD_CERTIFICATE: &str =
     "Client authentication failed: the certificate does not authenticate this client";
 
@@ -160,6 +167,7 @@ impl Reason {
             Self::SecretKindNotHeld => "secret_kind_not_held",
             Self::WrongSecret => "wrong_secret",
             Self::CertificateMissing => "certificate_missing",
+            Self::CertificateUnreadable => "certificate_unreadable",
             Self::Chain(ChainProblem::NoTruststore) => "no_truststore",
             Self::Chain(ChainProblem::Untrusted) => "certificate_untrusted",
             Self::Chain(ChainProblem::Expired) => "certificate_expired",
@@ -222,6 +230,7 @@ impl Reason {
             | Self::SecretKindNotHeld
             | Self::WrongSecret
             | Self::CertificateMissing
+            | Self::CertificateUnreadable
             | Self::Chain(_)
             | Self::CertificateOfAnother
             | Self::CertificateNotRegistered
@@ -271,9 +280,8 @@ impl Reason {
             Self::AssertionNotYetValid => "The client assertion is not yet valid: compare the clocks",
             Self::BearerNotAccepted => "A bearer token does not authenticate a client here",
             Self::NoCredentials => "Client authentication is required",
-            Self::CertificateMissing => {
-                "Client authentication failed: no client certificate was presented on this connection"
-            }
+            Self::CertificateMissing => NO_CERTIFICATE,
+            Self::CertificateUnreadable => UNREADABLE_CERTIFICATE,
             Self::Chain(_) | Self::CertificateOfAnother | Self::CertificateNotRegistered => BAD_CERTIFICATE,
             Self::UnknownClient
             | Self::ClientDisabled

@@ -18,6 +18,11 @@ pub enum AltName {
     Email(String),
 }
 
+/// A certificate that was shown and does not read, or is too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate does not read")]
+pub struct UnreadableCertificate;
+
 /// A certificate whose key the peer has proved to hold, read once per connection. Nobody has judged its chain yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PeerCertificate {
@@ -27,8 +32,8 @@ pub struct PeerCertificate {
     pub thumbprint: Thumbprint,
     /// The DER of its `SubjectPublicKeyInfo`.
     pub spki: Vec<u8>,
-    /// Its subject.
-    pub subject: DistinguishedName,
+    /// Its subject; `None` where an attribute of it does not read. Then it is nobody's.
+    pub subject: Option<DistinguishedName>,
     /// Its alternative names, of the kinds that matter here.
     pub alt_names: Vec<AltName>,
     /// The first instant at which it is valid.
@@ -106,7 +111,10 @@ impl CertificateName {
     pub fn is_of(&self, certificate: &PeerCertificate) -> bool {
         let any = |matches: &dyn Fn(&AltName) -> bool| certificate.alt_names.iter().any(matches);
         match self {
-            Self::SubjectDn(text) => DistinguishedName::parse(text).as_ref() == Some(&certificate.subject),
+            Self::SubjectDn(text) => {
+                let name = DistinguishedName::parse(text);
+                name.is_some() && name == certificate.subject
+            }
             Self::SanDns(name) => {
                 any(&|other| matches!(other, AltName::Dns(other) if other.eq_ignore_ascii_case(name)))
             }

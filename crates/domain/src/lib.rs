@@ -45,7 +45,9 @@ pub mod write;
 pub use admin::AdminWrite;
 pub use audit::{AuditEvent, AuditKind, AuditOutcome, Origin};
 pub use authenticator::{Authenticator, AuthenticatorStatus, PasswordCredential, Statistics};
-pub use certificate::{AltName, CertificateName, ChainProblem, PeerCertificate, Thumbprint};
+pub use certificate::{
+    AltName, CertificateName, ChainProblem, PeerCertificate, Thumbprint, UnreadableCertificate,
+};
 pub use client::{AccessTokenFormat, ApplicationType, Client, ClientSecrets, Registration, ResponseSigning};
 pub use client_keys::ClientKeys;
 pub use confirmation::Confirmation;
@@ -72,7 +74,7 @@ pub use secret::Secret;
 pub use session::Session;
 pub use source::{SourceAddr, SourceFailures};
 pub use tenant::{OcspResponder, Tenant, TenantSettings};
-pub use time::{Timestamp, Ttl};
+pub use time::{SKEW, Timestamp, Ttl};
 pub use token_text::{Minted, PresentedToken, TokenKind};
 pub use user::{User, UserStatus};
 pub use witness::AuthenticatedClient;

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How far in the future may lie what others have dated as past: their clocks differ from ours (DECISIONS 3.7). What they
+/// say ends has no leeway.
+pub const SKEW: Ttl = Ttl::from_secs(30);
+
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -37,7 +37,7 @@ pub use key::{NewKey, generate_key};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use ocsp::{OcspAnswer, OcspRejected};
 pub use path::{Link, Path, Said, Standing, Window};
-pub use peer::{CertificateRejected, peer_certificate};
+pub use peer::peer_certificate;
 pub use pem::certificates_from_pem;
 pub use registered::RegisteredCertificates;
 pub use revocation::{Crls, CrlsRejected};

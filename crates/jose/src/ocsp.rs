@@ -1,6 +1,6 @@
 //! Asking an authority's responder about one certificate (RFC 6960).
 
-use domain::{Timestamp, Ttl};
+use domain::{SKEW, Timestamp, Ttl};
 use openssl::{
     asn1::{Asn1GeneralizedTimeRef, Asn1Time},
     error::ErrorStack,
@@ -19,8 +19,6 @@ use openssl::{
 
 use crate::{der, path::Said, peer::instant, signature, truststore::SECURITY_LEVEL};
 
-/// How far clocks may lie apart (DECISIONS 3.7).
-const SKEW: Ttl = Ttl::from_secs(60);
 /// For how long an answer counts that does not say when there is news (RFC 6960 §4.2.2.1).
 const WITHOUT_NEXT: Ttl = Ttl::from_secs(3600);
 

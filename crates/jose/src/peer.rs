@@ -1,6 +1,6 @@
 //! What a connection's certificate says.
 
-use domain::{AltName, DistinguishedName, PeerCertificate, Thumbprint, Timestamp};
+use domain::{AltName, DistinguishedName, PeerCertificate, Thumbprint, Timestamp, UnreadableCertificate};
 use openssl::{
     asn1::{Asn1Time, Asn1TimeRef},
     error::ErrorStack,
@@ -16,27 +16,22 @@ const MOST_SENT: usize = 8;
 /// Most alternative names.
 const MOST_NAMES: usize = 64;
 
-/// A certificate that does not read, or is too large.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the certificate does not read")]
-pub struct CertificateRejected;
-
 /// Reads a certificate: at most 16 KiB of DER with at most 64 alternative names. Of `sent`, what came with it, eight
 /// are kept. Nothing is judged here.
 ///
 /// # Errors
-/// [`CertificateRejected`].
-pub fn peer_certificate(leaf: &[u8], sent: Vec<Vec<u8>>) -> Result<PeerCertificate, CertificateRejected> {
+/// [`UnreadableCertificate`].
+pub fn peer_certificate(leaf: &[u8], sent: Vec<Vec<u8>>) -> Result<PeerCertificate, UnreadableCertificate> {
     if leaf.len() > LONGEST {
-        return Err(CertificateRejected);
+        return Err(UnreadableCertificate);
     }
-    let x509 = X509::from_der(leaf).or(Err(CertificateRejected))?;
+    let x509 = X509::from_der(leaf).or(Err(UnreadableCertificate))?;
     // Exactly the DER: what follows it would be part of the thumbprint.
-    let der = x509.to_der().or(Err(CertificateRejected))?;
+    let der = x509.to_der().or(Err(UnreadableCertificate))?;
     if der != leaf {
-        return Err(CertificateRejected);
+        return Err(UnreadableCertificate);
     }
-    read(&x509, der, sent).ok_or(CertificateRejected)
+    read(&x509, der, sent).ok_or(UnreadableCertificate)
 }
 
 fn read(x509: &X509Ref, der: Vec<u8>, sent: Vec<Vec<u8>>) -> Option<PeerCertificate> {
@@ -44,7 +39,7 @@ fn read(x509: &X509Ref, der: Vec<u8>, sent: Vec<Vec<u8>>) -> Option<PeerCertific
     Some(PeerCertificate {
         thumbprint: Thumbprint::of(&der),
         spki: x509.public_key().and_then(|key| key.public_key_to_der()).ok()?,
-        subject: distinguished_name(&subject)?,
+        subject: distinguished_name(&subject),
         alt_names: alt_names(x509)?,
         not_before: instant(x509.not_before()).ok()?,
         not_after: instant(x509.not_after()).ok()?,
@@ -78,7 +73,8 @@ pub(crate) fn instant(time: &Asn1TimeRef) -> Result<Timestamp, ErrorStack> {
     Ok(Timestamp::from_secs(seconds))
 }
 
-/// Reads `Name` (RFC 5280 §4.1.2.4): a sequence of sets of sequences of type and value.
+/// Reads `Name` (RFC 5280 §4.1.2.4): a sequence of sets of sequences of type and value. `None` where a value is no text: the
+/// certificate may have other names that read.
 pub(crate) fn distinguished_name(bytes: &[u8]) -> Option<DistinguishedName> {
     let name = der::only(bytes, der::SEQUENCE)?;
     let relative = der::elements(name)?.into_iter().map(|set| {

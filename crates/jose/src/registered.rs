@@ -14,7 +14,10 @@ use openssl::{
 };
 use serde_json::Value;
 
-use crate::KeyChoice;
+use crate::{
+    KeyChoice,
+    verifier::{is_fit_rsa_of_set, is_for_signatures},
+};
 
 /// Longest text of a set, bytes, and most of its keys that count: as for signatures.
 const LONGEST: usize = 256 * 1024;
@@ -29,8 +32,8 @@ pub struct RegisteredCertificates {
 }
 
 impl RegisteredCertificates {
-    /// Reads a JWK set (RFC 7517 §5). Each key counts by itself; one that does not read, or is for encryption
-    /// (`use: enc`), or that the choice leaves out, names nothing. A text that is no set names nothing either.
+    /// Reads a JWK set (RFC 7517 §5). Each key counts by itself; one that does not read, has a size that is not accepted, or
+    /// is not for signatures (`use`, `key_ops`), or that the choice leaves out, names nothing. A text that is no set names nothing either.
     pub fn from_jwks(text: &str, choice: KeyChoice) -> Self {
         let mut registered = Self::default();
         let set: Option<Claims> = (text.len() <= LONGEST).then(|| serde_json::from_str(text).ok()).flatten();
@@ -51,7 +54,7 @@ impl RegisteredCertificates {
     }
 
     fn add(&mut self, key: &Claims) {
-        if key.get("use").is_some_and(|value| value.as_str() != Some("sig")) {
+        if !is_for_signatures(key) {
             return;
         }
         let (chain, thumbprint) = (key.get("x5c"), key.get("x5t#S256"));
@@ -80,7 +83,11 @@ fn public_key(key: &Claims) -> Option<Vec<u8>> {
     let text = |name: &str| key.get(name).and_then(Value::as_str);
     let number = |name: &str| text(name).and_then(encoding::from_base64url);
     let der = match (text("kty")?, text("crv")) {
-        ("RSA", _) => rsa(&number("n")?, &number("e")?),
+        ("RSA", _) => {
+            let (n, e) = (number("n")?, number("e")?);
+            // As for signatures: a weaker one is no proof, and a larger one only takes room.
+            return is_fit_rsa_of_set(&n, &e).then(|| rsa(&n, &e).ok())?;
+        }
         ("EC", Some("P-256")) => curve(Nid::X9_62_PRIME256V1, &number("x")?, &number("y")?),
         ("EC", Some("P-384")) => curve(Nid::SECP384R1, &number("x")?, &number("y")?),
         ("EC", Some("P-521")) => curve(Nid::SECP521R1, &number("x")?, &number("y")?),

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use domain::{Timestamp, Ttl};
+use domain::{SKEW, Timestamp};
 use openssl::{
     bn::BigNum,
     error::ErrorStack,
@@ -25,8 +25,6 @@ use crate::{
 const MOST: usize = 64;
 /// Longest PEM of all of them that a tenant file may hold, bytes.
 const LONGEST_PEM: usize = 512 * 1024;
-/// How far clocks may lie apart (DECISIONS 3.7).
-const SKEW: Ttl = Ttl::from_secs(60);
 
 const BEGIN: &str = "-----BEGIN X509 CRL-----";
 const END: &str = "-----END X509 CRL-----";

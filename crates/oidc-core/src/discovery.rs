@@ -28,6 +28,9 @@ const ENDPOINTS: [(&str, &str); 4] = [
     ("userinfo_endpoint", "userinfo"),
 ];
 
+/// Where clients register. The realms' layout has no such path.
+const REGISTRATION: (&str, &str) = ("registration_endpoint", "register");
+
 /// What the server does with clients' certificates.
 #[derive(Clone, Debug)]
 pub struct Mtls {
@@ -49,12 +52,13 @@ pub fn document(tenant: &Tenant, issuer: &Issuer, algs: &[SigningAlg], mtls: Opt
         put(member, issuer.endpoint(endpoint).into());
     }
     if let Some(aliases) = mtls.and_then(|mtls| mtls.aliases.as_ref()) {
-        let aliases =
-            ENDPOINTS.map(|(member, endpoint)| (member.to_owned(), aliases.endpoint(endpoint).into()));
-        put("mtls_endpoint_aliases", Value::Object(aliases.into_iter().collect()));
+        // Who registers may do so with a bound token, or with the certificate that is registered.
+        let endpoints = ENDPOINTS.into_iter().chain([REGISTRATION]);
+        let alias = |(member, endpoint): (&str, &str)| (member.to_owned(), aliases.endpoint(endpoint).into());
+        put("mtls_endpoint_aliases", Value::Object(endpoints.map(alias).collect()));
     }
     put("jwks_uri", issuer.endpoint("jwks").into());
-    put("registration_endpoint", issuer.endpoint("register").into());
+    put(REGISTRATION.0, issuer.endpoint(REGISTRATION.1).into());
     put("response_types_supported", Value::Array(Vec::new()));
     let by_pki = tenant.profile().hid_members && mtls.is_some_and(|mtls| mtls.truststore);
     let grants = GRANTS.into_iter().chain(by_pki.then_some(GrantType::ClientSecretPki));

@@ -145,7 +145,7 @@ impl Config {
         raw.management.check()?;
         raw.database.check()?;
         raw.security.check()?;
-        raw.outbound.check()?;
+        raw.outbound.check(raw.server.answer_timeout_ms)?;
         raw.jobs.check()?;
         raw.log.check()?;
         Ok(Self { raw, public_url })

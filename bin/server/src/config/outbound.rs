@@ -36,9 +36,15 @@ impl Default for OutboundSection {
 }
 
 impl OutboundSection {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    /// `answer_within` are the milliseconds that a request has, which may have to wait for a fetch.
+    pub(super) fn check(&self, answer_within: u64) -> Result<(), ConfigError> {
         if self.timeout_ms == 0 {
             return Err(ConfigError::value("outbound.timeout_ms", "must be at least 1"));
+        }
+        if self.timeout_ms >= answer_within {
+            let problem =
+                "must be less than server.answer_timeout_ms: who waits for a fetch is told what it came to";
+            return Err(ConfigError::value("outbound.timeout_ms", problem));
         }
         if self.max_concurrent == 0 {
             return Err(ConfigError::value("outbound.max_concurrent", "must be at least 1"));
@@ -47,5 +53,26 @@ impl OutboundSection {
             return Err(ConfigError::value("outbound.max_per_host", "must be at least 1"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetch_has_less_time_than_the_request_that_waits_for_it() {
+        let section = |timeout_ms| OutboundSection { timeout_ms, ..OutboundSection::default() };
+        assert!(section(2999).check(3000).is_ok());
+        for timeout_ms in [3000, 3001, u64::MAX] {
+            let told = section(timeout_ms).check(3000).unwrap_err().to_string();
+            assert!(
+                told.starts_with("outbound.timeout_ms: must be less than server.answer_timeout_ms"),
+                "{told}"
+            );
+        }
+        let mut raw = crate::config::RawConfig::default();
+        raw.server.answer_timeout_ms = raw.outbound.timeout_ms;
+        assert!(crate::config::Config::check(raw).is_err());
     }
 }

@@ -28,7 +28,7 @@ use std::{
 };
 
 use actix_web::{HttpMessage as _, HttpRequest, dev::ServiceRequest, http::header};
-use domain::PeerCertificate;
+use domain::{PeerCertificate, UnreadableCertificate};
 
 pub use http2::serve as serve_http2;
 use post::Post;
@@ -228,7 +228,7 @@ fn of(request: &HttpRequest) -> Option<Rc<State>> {
 }
 
 /// The certificate that the peer of a request's connection showed.
-pub fn certificate(request: &HttpRequest) -> Option<Arc<PeerCertificate>> {
+pub fn certificate(request: &HttpRequest) -> Option<Result<Arc<PeerCertificate>, UnreadableCertificate>> {
     of(request)?.handshake.certificate.clone()
 }
 

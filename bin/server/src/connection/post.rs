@@ -79,7 +79,9 @@ impl Post {
     /// Hands out what has come.
     pub(super) fn hand_out(&self) {
         let letters = std::mem::take(&mut self.lock().letters);
-        letters.into_iter().for_each(|letter| letter());
+        for letter in letters {
+            letter();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Letters> {

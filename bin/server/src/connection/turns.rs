@@ -116,6 +116,12 @@ mod tests {
         }
     }
 
+    fn ask(turns: &Turns, states: &[Rc<State>]) {
+        for state in states {
+            turns.has(state);
+        }
+    }
+
     fn let_in(states: &[Rc<State>]) -> Vec<bool> {
         states.iter().map(|state| state.turn.get() == Turn::Has).collect()
     }
@@ -132,7 +138,9 @@ mod tests {
         assert!(turns.are_over());
         let woken = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&woken));
-        states.iter().for_each(|state| state.wake_later(&Context::from_waker(&waker)));
+        for state in &states {
+            state.wake_later(&Context::from_waker(&waker));
+        }
         turns.next(super::super::worker::instant(), WAIT);
         assert_eq!(let_in(&states), [vec![true; 2 * row], vec![false; 80 - 2 * row]].concat());
         assert_eq!(woken.0.load(Ordering::Relaxed), row, "who may begin is woken, and nobody else");
@@ -146,7 +154,7 @@ mod tests {
     async fn who_ended_while_waiting_takes_nobodys_turn() {
         let mut states = connections(100);
         let turns = Turns::default();
-        states.iter().for_each(|state| drop(turns.has(state)));
+        ask(&turns, &states);
         let row = IN_A_ROW as usize;
         states.drain(row..2 * row);
         turns.next(super::super::worker::instant(), WAIT);
@@ -158,7 +166,7 @@ mod tests {
         let few = IN_A_ROW as usize + FEW;
         let states = connections(few + 10);
         let turns = Turns::default();
-        states.iter().for_each(|state| drop(turns.has(state)));
+        ask(&turns, &states);
         let after = |time| super::super::worker::instant().checked_add(time).unwrap();
         while states.iter().any(|state| state.turn.get() != Turn::Has) {
             turns.next(after(2 * WAIT), WAIT);

@@ -9,7 +9,7 @@ use std::{
 use actix_web::{HttpRequest, http::header, web::Bytes};
 use domain::{
     Applied, Client, Env, Fault, Issuer, Layout, Origin, PeerCertificate, SourceAddr, Timestamp, Ttl,
-    WireProfile, WriteBatch, port::RememberedLookup as _,
+    UnreadableCertificate, WireProfile, WriteBatch, port::RememberedLookup as _,
 };
 use oidc_core::Params;
 use storage::TenantStore;
@@ -55,7 +55,7 @@ pub struct Call {
     /// The caller's address.
     pub source: SourceAddr,
     /// The certificate whose key the caller has proved to hold, if it showed one. Its chain has not been judged.
-    pub certificate: Option<Arc<PeerCertificate>>,
+    pub shown: Option<Result<Arc<PeerCertificate>, UnreadableCertificate>>,
     /// Whether the request says that the certificate is to prove its client (seed 001).
     pub by_certificate: bool,
     /// The values of all `Authorization` headers.
@@ -201,6 +201,11 @@ impl Call {
                 tracing::warn!("activity could not be written in time; for some seconds none is noted");
             }
         }
+    }
+
+    /// The certificate that the caller showed, if it reads.
+    pub fn certificate(&self) -> Option<&Arc<PeerCertificate>> {
+        self.shown.as_ref()?.as_ref().ok()
     }
 
     /// The profile that holds for a client of this tenant.

@@ -2,15 +2,15 @@
 
 use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
-use domain::TenantId;
+use domain::{TenantId, Ttl};
 use reqwest::{
-    Certificate, Client,
+    Certificate, Client, Response,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
 use url::Url;
 
-use super::{document::Document, names, target, turns::Turns};
+use super::{document::Document, held::freshness, names, target, turns::Turns};
 use crate::config::OutboundSection;
 
 /// Why nothing was fetched: for the log.
@@ -26,6 +26,17 @@ pub(super) enum FetchError {
     Status(u16),
     #[error("{}", told(.0))]
     Http(#[from] reqwest::Error),
+}
+
+impl FetchError {
+    /// Whether nobody answers at that place in time: what else is asked there is as well as lost.
+    pub(super) fn is_of_place(&self) -> bool {
+        match self {
+            Self::TimedOut => true,
+            Self::Http(error) => error.is_connect() || error.is_timeout(),
+            Self::Target(_) | Self::TooLong(_) | Self::Status(_) => false,
+        }
+    }
 }
 
 /// The error with what is behind it, without the URI.
@@ -63,8 +74,8 @@ impl<'a> Question<'a> {
 /// What was fetched.
 pub(super) struct Fetched {
     pub(super) bytes: Vec<u8>,
-    /// `Cache-Control`.
-    pub(super) cache_control: String,
+    /// For how long it is fresh, as its head says.
+    pub(super) fresh_for: Ttl,
 }
 
 /// Fetches.
@@ -149,8 +160,7 @@ impl Fetcher {
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));
         }
-        let header = response.headers().get("cache-control").and_then(|value| value.to_str().ok());
-        let cache_control = header.unwrap_or_default().to_owned();
+        let fresh_for = freshness(&lines(&response, "cache-control"), &lines(&response, "age"));
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if bytes.len().saturating_add(chunk.len()) > longest {
@@ -158,8 +168,14 @@ impl Fetcher {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Fetched { bytes, cache_control })
+        Ok(Fetched { bytes, fresh_for })
     }
+}
+
+/// A header's lines as one (RFC 9110 §5.3).
+fn lines(response: &Response, name: &str) -> String {
+    let lines = response.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lines.collect::<Vec<_>>().join(", ")
 }
 
 /// Who says which addresses a name has.

@@ -22,8 +22,8 @@ pub(super) struct Read<D> {
     pub(super) document: D,
     /// From so many.
     pub(super) bytes: usize,
-    /// `Cache-Control`.
-    pub(super) cache_control: String,
+    /// For how long it is fresh.
+    pub(super) fresh_for: Ttl,
 }
 
 /// A document that was fetched. Instants are those of a steady clock.
@@ -73,7 +73,7 @@ impl<D: Document> Kept<D> {
 impl<D: Document> Held<D> {
     /// Fetched at `now` from a URI, with or without private addresses.
     pub(super) fn new(from: (String, bool), read: Read<D>, now: Timestamp) -> Self {
-        let fresh_until = now.plus(freshness(&read.cache_control));
+        let fresh_until = now.plus(read.fresh_for);
         Self {
             weight: read.document.weight(read.bytes),
             document: read.document,
@@ -130,8 +130,8 @@ impl<D: Document> Held<D> {
     }
 }
 
-/// How long a document is fresh by its `Cache-Control` (RFC 9111 §5.2.2).
-pub fn freshness(cache_control: &str) -> Ttl {
+/// How long a document is fresh by its `Cache-Control` (RFC 9111 §5.2.2), less what it has aged in caches on the way (§5.1).
+pub fn freshness(cache_control: &str, age: &str) -> Ttl {
     let mut seconds = FRESH;
     for directive in cache_control.split(',').map(|part| part.trim().to_ascii_lowercase()) {
         if directive == "no-store" || directive == "no-cache" {
@@ -142,7 +142,11 @@ pub fn freshness(cache_control: &str) -> Ttl {
             seconds = value.trim_matches('"').parse().unwrap_or(FRESH);
         }
     }
-    Ttl::from_secs(seconds.clamp(FRESH_LEAST, FRESH_MOST))
+    // Of several the first counts, and one that is none does not (§5.1).
+    let age =
+        age.split(',').next().map(str::trim).filter(|age| age.bytes().all(|byte| byte.is_ascii_digit()));
+    let aged = age.filter(|age| !age.is_empty()).map_or(0, |age| age.parse().unwrap_or(i64::MAX));
+    Ttl::from_secs(seconds.saturating_sub(aged).clamp(FRESH_LEAST, FRESH_MOST))
 }
 
 #[cfg(test)]
@@ -162,7 +166,23 @@ mod tests {
             ("max-age=600, no-store", 30),
             ("s-maxage=9", 300),
         ] {
-            assert_eq!(freshness(header).secs(), seconds, "{header}");
+            assert_eq!(freshness(header, "").secs(), seconds, "{header}");
+        }
+    }
+
+    #[test]
+    fn what_has_aged_on_the_way_is_fresh_for_less() {
+        for (header, age, seconds) in [
+            ("max-age=600", "200", 400),
+            ("max-age=600", "590", 30),
+            ("max-age=600", "99999999999999999999", 30),
+            ("max-age=600", "-5", 600),
+            ("max-age=600", "x", 600),
+            ("max-age=600", "200, 100", 400),
+            ("max-age=99999", "99000", 999),
+            ("", "100", 200),
+        ] {
+            assert_eq!(freshness(header, age).secs(), seconds, "{header} {age}");
         }
     }
 }

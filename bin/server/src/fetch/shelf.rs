@@ -64,7 +64,7 @@ struct Memory<D> {
     kept: Cache<Key, Arc<Kept<D>>>,
     /// What each tenant's documents weigh.
     shares: Arc<Mutex<HashMap<TenantId, u64>>>,
-    /// When a place last failed.
+    /// When a place last failed, by its URI, and when a document was last refused there, by whose it is.
     failed: Cache<Key, Timestamp>,
     under_way: Mutex<HashMap<Key, UnderWay>>,
 }
@@ -174,7 +174,7 @@ impl<D: Document> Shelf<D> {
             memory.end(&key, &one, fetched, now);
             drop(sender);
         };
-        self.engine.run(work).then_some(ended)
+        self.engine.run(work, now).then_some(ended)
     }
 
     /// Takes one fetch out of what may be.
@@ -210,10 +210,11 @@ impl<D: Document> Memory<D> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether what is signed was asked for at that place a moment ago, for whomever, and the place failed.
+    /// Whether what is signed was asked for at that place a moment ago, for whomever, and the place failed; or whether that
+    /// very document was refused.
     fn has_failed(&self, wanted: &Wanted<'_>, now: Timestamp) -> bool {
-        let failed = self.failed.get(&(wanted.tenant, wanted.uri.into()));
-        failed.is_some_and(|failed| !failed.plus(PAUSE).has_passed(now))
+        let failed = [wanted.uri, wanted.of].map(|what| self.failed.get(&(wanted.tenant, what.into())));
+        failed.into_iter().flatten().any(|failed| !failed.plus(PAUSE).has_passed(now))
     }
 
     /// What is held of the document. What is from a place that was left is let go of.
@@ -239,11 +240,16 @@ impl<D: Document> Memory<D> {
                 let next = Held::new((one.uri.clone(), one.private), read, now);
                 self.keep(key, Kept::then(last.as_deref(), next));
             }
-            Err(Failed { problem, is_away }) => {
+            Err(Failed { problem, lacks }) => {
                 let uri = without_credentials(&one.uri);
                 tracing::warn!(place = D::PLACE, uri, problem, "nothing could be fetched");
-                if D::SIGNED && is_away {
-                    self.failed.insert((key.0, one.uri.as_str().into()), now);
+                let failed = match lacks {
+                    Lacks::Place => Some(one.uri.as_str().into()),
+                    Lacks::Document => Some(key.1.clone()),
+                    Lacks::Sense => None,
+                };
+                if let Some(what) = failed.filter(|_| D::SIGNED) {
+                    self.failed.insert((key.0, what), now);
                 }
                 if let Some(kept) = last {
                     kept.newest.could_not_be_fetched_again(now);
@@ -339,8 +345,18 @@ fn without_credentials(uri: &str) -> String {
 #[derive(Debug)]
 struct Failed {
     problem: String,
-    /// The place did not answer as it should, whatever was asked.
-    is_away: bool,
+    lacks: Lacks,
+}
+
+/// What there is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lacks {
+    /// Whoever answers there, whatever is asked: nobody else need wait for it.
+    Place,
+    /// The document: others may be had at the same place.
+    Document,
+    /// It came, and does not read.
+    Sense,
 }
 
 /// The document.
@@ -350,15 +366,18 @@ async fn fetch<D: Document>(
     (from, asked): (&UnderWay, Vec<u8>),
 ) -> Result<Read<D>, Failed> {
     let question = Question::new::<D>((&from.uri, from.private), asked);
-    let away = |error: FetchError| Failed { problem: error.to_string(), is_away: true };
-    let Fetched { bytes, cache_control } = fetcher.bytes(tenant, question).await.map_err(away)?;
+    let failed = |error: FetchError| Failed {
+        problem: error.to_string(),
+        lacks: if error.is_of_place() { Lacks::Place } else { Lacks::Document },
+    };
+    let Fetched { bytes, fresh_for } = fetcher.bytes(tenant, question).await.map_err(failed)?;
     let length = bytes.len();
     // One takes milliseconds to read, in which others are fetched.
     #[expect(clippy::disallowed_methods, reason = "on the two threads that this runtime has for it")]
     let read = tokio::task::spawn_blocking(move || D::read(&bytes));
     let read = read.await.unwrap_or_else(|error| Err(error.to_string()));
-    let document = read.map_err(|problem| Failed { problem, is_away: false })?;
-    Ok(Read { document, bytes: length, cache_control })
+    let document = read.map_err(|problem| Failed { problem, lacks: Lacks::Sense })?;
+    Ok(Read { document, bytes: length, fresh_for })
 }
 
 #[cfg(test)]

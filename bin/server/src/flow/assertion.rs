@@ -6,10 +6,11 @@ use client_auth::{Assertion, AuthStep, Presented, SignatureBy, SignatureFinding}
 use domain::{ClientKeys, Fault, Issuer, port::StoredClient};
 use jose::{JoseVerifier, JwsRejected, KeyChoice, verify_hs256};
 
-use super::{client, published};
+use super::{client, misses, published};
 use crate::{extract::Call, fetch::KeySet, tenant_file::sealed_secret};
 
-/// Judges an assertion. Memory is compared with storage before a refusal, as with secrets.
+/// Judges an assertion. Memory is compared with storage before a refusal, as with secrets, unless its source has brought
+/// too many that were wrong.
 ///
 /// # Errors
 /// Those of storage and of the lanes.
@@ -21,6 +22,7 @@ pub(super) async fn judge(
     let stored = client::client(call, assertion.client_id()).await?;
     let step = once(call, presented, assertion, stored.as_deref()).await?;
     if let (AuthStep::Refused(..), Some(known)) = (&step, &stored)
+        && !misses::are_many(call)
         && let Some(fresh) = client::changed(call, known).await?
     {
         return once(call, presented, assertion, Some(&fresh)).await;
@@ -102,14 +104,18 @@ async fn inline(call: &Call, assertion: &Assertion, text: &str) -> Result<Arc<Jo
 
 /// Keys from the client's `jwks_uri`. It may have rotated when no key is the one that the header means.
 async fn by_published(call: &Call, assertion: &Assertion, uri: &str, choice: KeyChoice) -> SignatureFinding {
-    let judge = |held: &KeySet| finding(&held.verifier, assertion, choice);
-    let may_have_rotated = |finding| match finding {
+    let judge = |held: &KeySet| {
+        let is_named = assertion.kid().is_some_and(|kid| held.verifier.has_key(kid));
+        (finding(&held.verifier, assertion, choice), is_named)
+    };
+    let may_have_rotated = |(finding, is_named): (_, bool)| match finding {
         SignatureFinding::Good | SignatureFinding::KeysUnavailable => false,
         SignatureFinding::UnknownKey => true,
-        SignatureFinding::Wrong => assertion.kid().is_none(),
+        // By a key that may not have been the one that is meant.
+        SignatureFinding::Wrong => !is_named,
     };
     let found = published::judged(call, (assertion.client_id(), uri), judge, may_have_rotated).await;
-    found.unwrap_or(SignatureFinding::KeysUnavailable)
+    found.map_or(SignatureFinding::KeysUnavailable, |(finding, _is_named)| finding)
 }
 
 fn finding(verifier: &JoseVerifier, assertion: &Assertion, choice: KeyChoice) -> SignatureFinding {

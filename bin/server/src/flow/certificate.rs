@@ -14,7 +14,7 @@ pub(super) async fn chain(
     presented: &Presented,
     stored: Option<&StoredClient>,
 ) -> Option<Result<(), ChainProblem>> {
-    let certificate = call.certificate.as_ref().filter(|_| client_auth::needs_chain(presented, stored))?;
+    let certificate = call.certificate().filter(|_| client_auth::needs_chain(presented, stored))?;
     Some(revocation::judge(call, certificate).await)
 }
 
@@ -25,7 +25,7 @@ pub(super) async fn registered(
     stored: Option<&StoredClient>,
 ) -> Option<bool> {
     let needed = client_auth::needs_registration(presented, stored);
-    let certificate = call.certificate.as_ref().filter(|_| needed)?;
+    let certificate = call.certificate().filter(|_| needed)?;
     let client = &stored?.client;
     match &client.keys {
         Some(ClientKeys::At(uri)) => is_published(call, client, uri, certificate).await,

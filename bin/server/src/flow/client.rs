@@ -29,7 +29,7 @@ pub async fn authenticate(call: &Call, named: Option<&ClientId>) -> Result<Authe
         authorization: &headers,
         client_id: call.params.present("client_id").or_else(|| named.map(ClientId::as_str)),
         client_secret: call.params.present("client_secret"),
-        certificate: call.certificate.as_ref(),
+        certificate: call.shown.as_ref().map(|shown| shown.as_ref().map_err(|unreadable| *unreadable)),
         by_certificate: call.by_certificate,
         client_assertion: call.params.present("client_assertion"),
         client_assertion_type: call.params.present("client_assertion_type"),
@@ -86,6 +86,7 @@ async fn judged(call: &Call, presented: &Presented, scheme: Scheme) -> Result<Au
         }
         Presented::Secret { client_id, .. }
         | Presented::Public { client_id }
+        | Presented::Unreadable { client_id }
         | Presented::Certificate { client_id, .. } => {
             call.client(client_id.as_str());
             quick(call, presented, client_id).await?
@@ -149,11 +150,12 @@ async fn begin(
     stored: Option<&StoredClient>,
     failures: Option<SourceFailures>,
 ) -> Result<AuthStep, Fault> {
-    let facts = Facts {
-        chain: certificate::chain(call, presented, stored).await,
-        registered: certificate::registered(call, presented, stored).await,
-        ..facts(call, stored, failures)
-    };
+    // Both may wait for somebody else's server: whoever is waited for, it is once.
+    let (chain, registered) = tokio::join!(
+        certificate::chain(call, presented, stored),
+        certificate::registered(call, presented, stored)
+    );
+    let facts = Facts { chain, registered, ..facts(call, stored, failures) };
     client_auth::begin(presented, &facts, call.app.master.as_ref(), &call.env())
 }
 

@@ -246,7 +246,7 @@ async fn read(
         now: app.clock.now(),
         origin: Origin { source: Some(source), request_id: id },
         source,
-        certificate: app.proxies.certificate(http).map_err(Unread::Stop)?,
+        shown: app.proxies.certificate(http).map_err(Unread::Stop)?,
         by_certificate: call::by_certificate(http),
         authorization: call::authorization(http),
         dpop: call::dpop(http),

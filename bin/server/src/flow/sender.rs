@@ -48,7 +48,7 @@ pub fn at_resource(
 
 /// The thumbprint of the connection's certificate.
 fn certificate(call: &Call) -> Option<Thumbprint> {
-    call.certificate.as_ref().map(|certificate| certificate.thumbprint)
+    call.certificate().map(|certificate| certificate.thumbprint)
 }
 
 /// Checks a proof, the signature last. `token` is the access token that comes with it, and the key it is bound to.

@@ -1,4 +1,5 @@
-//! New TLS certificates without a restart: the files are looked at every two seconds, and at once on SIGHUP.
+//! New TLS certificates without a restart: the files are looked at every two seconds, and at once on SIGHUP. Twice a day the
+//! keys of session tickets are made anew.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -25,7 +26,8 @@ pub fn start(app: &Arc<App>, slots: Vec<Arc<Slot>>) -> io::Result<JoinHandle<()>
             }
             let slots = Arc::clone(&slots);
             // A file on a slow disk holds up no request.
-            let looked = app.reads.run(move || slots.iter().for_each(|slot| slot.refresh())).await;
+            let now = app.clock.steady();
+            let looked = app.reads.run(move || slots.iter().for_each(|slot| slot.refresh(now))).await;
             if let Err(fault) = looked {
                 tracing::debug!(fault = %fault, "the certificates' files were not looked at");
             }

@@ -11,7 +11,7 @@ use actix_web::{
     HttpRequest,
     http::header::{self, HeaderMap},
 };
-use domain::{OAuthErrorCode, PeerCertificate, Refusal, SourceAddr, Thumbprint};
+use domain::{OAuthErrorCode, PeerCertificate, Refusal, SourceAddr, Thumbprint, UnreadableCertificate};
 use ipnet::IpNet;
 use moka::sync::Cache;
 
@@ -28,6 +28,9 @@ const LONGEST: usize = 48 * 1024;
 
 /// Certificates that stay read: reading one costs more than using it.
 const KEPT: u64 = 2048;
+
+/// A certificate that was shown.
+type Shown = Result<Arc<PeerCertificate>, UnreadableCertificate>;
 
 /// A certificate and what came with it, as DER.
 type Told = (Vec<u8>, Vec<Vec<u8>>);
@@ -81,7 +84,7 @@ impl Proxies {
     /// # Errors
     /// 400 `invalid_request` when a proxy's header does not read. Nothing would be safe to assume then: a header that is
     /// there twice comes from a proxy that lets its clients' own pass.
-    pub fn certificate(&self, http: &HttpRequest) -> Result<Option<Arc<PeerCertificate>>, Refusal> {
+    pub fn certificate(&self, http: &HttpRequest) -> Result<Option<Shown>, Refusal> {
         let own = connection::certificate(http);
         if self.networks.is_empty() && self.identities.is_empty() {
             return Ok(own);
@@ -97,6 +100,7 @@ impl Proxies {
             CertificateHeader::Nginx => self.told(http, &[&self.name], nginx::read),
             CertificateHeader::Xfcc => self.told(http, &[xfcc::HEADER], xfcc::read),
         };
+        let told = told.map(|told| told.map(Ok));
         told.map_err(|Unreadable(what)| {
             tracing::warn!(what, "a proxy's certificate header does not read");
             Refusal::new(
@@ -110,6 +114,7 @@ impl Proxies {
     fn is_authenticated(&self, http: &HttpRequest) -> bool {
         !self.identities.is_empty()
             && connection::certificate(http)
+                .and_then(Result::ok)
                 .is_some_and(|certificate| self.identities.contains(&certificate.thumbprint))
     }
 

@@ -25,8 +25,10 @@ const PROTOCOLS: &[u8] = b"\x02h2\x08http/1.1";
 /// The same where HTTP/2 is not wanted.
 const ONLY_HTTP1: &[u8] = b"\x08http/1.1";
 
-/// Certificates beyond this depth are not looked at in a handshake; the tenant's own judgement comes later.
-const DEPTH: u32 = 8;
+/// How many certificates beyond the peer's own the library looks at in a handshake. Nothing that it finds there counts, as the
+/// tenant's truststore judges later: so it checks the signatures of a chain that anybody may make up no further than it
+/// must, which is the peer's own at most. What the peer has sent is there afterwards all the same.
+const DEPTH: u32 = 0;
 
 /// Longest file that is read, bytes.
 const LONGEST: u64 = 1024 * 1024;
@@ -85,7 +87,8 @@ pub(super) fn acceptor(section: &TlsSection, pair: &Pair) -> Result<SslAcceptor,
     own_certificate(&mut builder, section, pair)?;
     let protocols = if section.http2 { PROTOCOLS } else { ONLY_HTTP1 };
     builder.set_alpn_select_callback(move |_ssl, offered| {
-        select_next_proto(protocols, offered).ok_or(AlpnError::NOACK)
+        // Nobody goes on who speaks none of them (RFC 7301 §3.2): no_application_protocol.
+        select_next_proto(protocols, offered).ok_or(AlpnError::ALERT_FATAL)
     });
     match section.client_certificates {
         AskFor::Never => {

@@ -3,7 +3,7 @@
 use std::{io, pin::Pin, sync::Arc, time::Duration};
 
 use actix_web::rt::net::TcpStream;
-use domain::PeerCertificate;
+use domain::{PeerCertificate, UnreadableCertificate};
 use openssl::ssl::{NameType, Ssl, SslRef};
 use tokio_openssl::SslStream;
 
@@ -40,8 +40,8 @@ impl NameRule {
 /// What a handshake says.
 #[derive(Debug, Default)]
 pub struct Handshake {
-    /// The certificate whose key the peer has proved to hold.
-    pub certificate: Option<Arc<PeerCertificate>>,
+    /// The certificate whose key the peer has proved to hold, if it showed one.
+    pub certificate: Option<Result<Arc<PeerCertificate>, UnreadableCertificate>>,
     /// Which names the connection may be used for.
     pub names: NameRule,
     /// Whether HTTP/2 is spoken (RFC 9113 §3.2).
@@ -80,19 +80,18 @@ fn names(ssl: &SslRef, slot: &Slot) -> NameRule {
     if named { NameRule::Only(host) } else { NameRule::Not(host) }
 }
 
-/// The peer's certificate. One that does not read counts as none, and the log says so.
-fn certificate(ssl: &SslRef) -> Option<Arc<PeerCertificate>> {
-    let leaf = ssl.peer_certificate()?.to_der().ok()?;
+/// The peer's certificate. Whoever has one that does not read is told so, and what is wrong with it the log says.
+fn certificate(ssl: &SslRef) -> Option<Result<Arc<PeerCertificate>, UnreadableCertificate>> {
+    let leaf = ssl.peer_certificate()?.to_der();
     // On the server's side the library leaves the peer's own certificate out of the chain.
     let sent =
         ssl.peer_cert_chain().map(|chain| chain.iter().filter_map(|other| other.to_der().ok()).collect());
-    match jose::peer_certificate(&leaf, sent.unwrap_or_default()) {
-        Ok(certificate) => Some(Arc::new(certificate)),
-        Err(error) => {
-            tracing::warn!(%error, "a client's certificate is not looked at");
-            None
-        }
-    }
+    let read = leaf.or(Err(UnreadableCertificate)).and_then(|leaf| {
+        jose::peer_certificate(&leaf, sent.unwrap_or_default()).inspect_err(|error| {
+            tracing::warn!(%error, bytes = leaf.len(), "a client's certificate is not looked at");
+        })
+    });
+    Some(read.map(Arc::new))
 }
 
 #[cfg(test)]

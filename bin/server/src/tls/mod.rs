@@ -3,6 +3,8 @@
 mod context;
 mod handshake;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use context::ContextError;
 pub use handshake::{Handshake, NameRule, accept};

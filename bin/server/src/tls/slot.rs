@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use domain::{Timestamp, Ttl};
 use openssl::ssl::SslAcceptor;
 
 use super::{
@@ -10,12 +11,32 @@ use super::{
 };
 use crate::config::TlsSection;
 
+/// For how long an acceptor is used. The library makes the keys of session tickets with it, and never others: whoever came by
+/// them could read every session that was resumed by them (RFC 9325 §3.4), so they do not stay for as long as the server does.
+const TICKET_KEYS: Ttl = Ttl::from_secs(12 * 3600);
+
 /// The present acceptor of a listener.
 pub struct Slot {
     section: TlsSection,
     present: RwLock<Arc<SslAcceptor>>,
+    files: Mutex<Files>,
+}
+
+/// What has been read.
+struct Files {
+    /// What the present acceptor is made from.
+    used: Arc<Pair>,
     /// What was read last, good or bad.
-    read: Mutex<Option<Pair>>,
+    last: Option<Arc<Pair>>,
+    /// When the present acceptor was first looked at, by a steady clock.
+    since: Option<Timestamp>,
+}
+
+/// Why there is another acceptor.
+#[derive(Clone, Copy)]
+enum Why {
+    Changed,
+    Old,
 }
 
 impl Slot {
@@ -24,9 +45,10 @@ impl Slot {
     /// # Errors
     /// [`ContextError`].
     pub fn open(section: TlsSection) -> Result<Self, ContextError> {
-        let pair = Pair::read(&section)?;
-        let present = RwLock::new(Arc::new(acceptor(&section, &pair)?));
-        Ok(Self { section, present, read: Mutex::new(Some(pair)) })
+        let used = Arc::new(Pair::read(&section)?);
+        let present = RwLock::new(Arc::new(acceptor(&section, &used)?));
+        let files = Files { last: Some(Arc::clone(&used)), used, since: None };
+        Ok(Self { section, present, files: Mutex::new(files) })
     }
 
     /// The acceptor for a new connection.
@@ -40,33 +62,49 @@ impl Slot {
     }
 
     /// Reads both files again, and takes them for new connections if they have changed and fit. A pair that does not is
-    /// logged once, and the old one stays. Blocking.
-    pub fn refresh(&self) {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = match Pair::read(&self.section) {
-            Ok(pair) if read.as_ref() == Some(&pair) => return,
-            Ok(pair) => {
-                let made = acceptor(&self.section, &pair);
-                *read = Some(pair);
-                made
-            }
-            // Said once: until they can be read again there is nothing to compare with.
-            Err(_unreadable) if read.is_none() => return,
-            Err(error) => {
-                *read = None;
-                Err(error)
-            }
-        };
-        drop(read);
+    /// logged once, and the old one stays. Twice a day the acceptor is made anew in any case: see [`TICKET_KEYS`]. `now` is of
+    /// a steady clock. Blocking.
+    pub fn refresh(&self, now: Timestamp) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *files.since.get_or_insert(now);
         let listen = &self.section.listen;
-        match made {
-            Ok(acceptor) => {
-                *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(acceptor);
-                tracing::info!(%listen, "the TLS certificate has been read again");
-            }
-            Err(error) => {
+        match self.next(&mut files) {
+            Some(Ok((pair, made))) => self.take((&mut files, now), (pair, made), Why::Changed),
+            Some(Err(error)) => {
                 tracing::error!(%listen, %error, "the new TLS certificate is not used; the old one stays");
             }
+            None => {}
+        }
+        if files.since == Some(since) && since.plus(TICKET_KEYS).has_passed(now) {
+            let pair = Arc::clone(&files.used);
+            match acceptor(&self.section, &pair) {
+                Ok(made) => self.take((&mut files, now), (pair, made), Why::Old),
+                Err(error) => tracing::error!(%listen, %error, "the keys of session tickets stay"),
+            }
+        }
+    }
+
+    /// What the files say now, where that is something new.
+    fn next(&self, files: &mut Files) -> Option<Result<(Arc<Pair>, SslAcceptor), ContextError>> {
+        match Pair::read(&self.section) {
+            Ok(pair) if files.last.as_deref() == Some(&pair) => None,
+            Ok(pair) => {
+                let pair = Arc::new(pair);
+                files.last = Some(Arc::clone(&pair));
+                Some(acceptor(&self.section, &pair).map(|made| (pair, made)))
+            }
+            // Said once: until they can be read again there is nothing to compare with.
+            Err(error) => files.last.take().map(|_known| Err(error)),
+        }
+    }
+
+    fn take(&self, (files, now): (&mut Files, Timestamp), (pair, made): (Arc<Pair>, SslAcceptor), why: Why) {
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
+        (files.used, files.since) = (pair, Some(now));
+        let listen = &self.section.listen;
+        match why {
+            Why::Changed => tracing::info!(%listen, "the TLS certificate has been read again"),
+            Why::Old => tracing::debug!(%listen, "session tickets have new keys"),
         }
     }
 }

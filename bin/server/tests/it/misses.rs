@@ -4,7 +4,10 @@ use countersign_server::tenant_file::{self, ApplyOptions};
 use domain::{Env, Secret, machine_secret};
 use reqwest::blocking::Client;
 
-use super::support::{Ask as _, Said, http, http_from, in_process::Server};
+use super::{
+    assertions::keys::Key,
+    support::{Ask as _, Said, http, http_from, in_process::Server},
+};
 
 /// What a source may bring wrong at once with the shipped configuration, and some more for what drips in meanwhile.
 const BURST: usize = 120;
@@ -85,4 +88,41 @@ fn unknown_clients_and_bad_bearers_come_to_429_as_well() {
     });
     assert!(made >= BURST, "{made}");
     assert_eq!(basic(&server, &here, ("worker", secret.expose())).status, 200);
+}
+
+#[test]
+fn wrong_assertions_come_to_429_and_cost_no_more_reads_then() {
+    let (own, other) = (Key::ec(), Key::ec());
+    let jwks = serde_json::json!({ "keys": [own.jwk(&serde_json::json!({}))] });
+    let tenant = format!(
+        "{TENANT}[[clients]]\nclient_id = 'robot'\nauth_methods = ['private_key_jwt']\njwks = '''{jwks}'''\n"
+    );
+    let server = Server::start(&[&tenant]);
+    let here = http();
+    let asks = |key: &Key, number: usize| {
+        let now = server.clock.now().as_numeric_date();
+        let issuer = server.tenant("machines", "");
+        let claims = serde_json::json!({
+            "iss": "robot", "sub": "robot", "aud": issuer.trim_end_matches('/'), "exp": now + 60,
+            "jti": number.to_string(),
+        });
+        let assertion = key.jwt("ES256", &serde_json::json!({}), &claims);
+        let form = [
+            ("token", "x"),
+            ("client_assertion_type", super::assertions::TYPE),
+            ("client_assertion", &assertion),
+        ];
+        here.post(server.tenant("machines", "introspect")).form(&form).said()
+    };
+    let made = until_too_many(|number| asks(&other, number));
+    assert!(made >= BURST, "{made}");
+    let reads =
+        || server.metric("countersign_sql_statements_per_request_sum{kind=\"read\",route=\"introspect\"}");
+    let before = reads();
+    assert!(before > 0.0, "wrong ones were compared with storage");
+    // One drips in now and then.
+    let compared = (0..50).filter(|number| asks(&other, 10_000 + number).status == 401).count();
+    let more = reads() - before;
+    assert!(more <= f64::from(u32::try_from(compared).unwrap()), "{more} reads for {compared}");
+    assert_eq!(asks(&own, 20_000).status, 200, "what is right goes on");
 }

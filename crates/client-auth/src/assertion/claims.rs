@@ -1,15 +1,13 @@
 //! The claims of an assertion (RFC 7523 §3).
 
-use domain::{Claims, ClientId, RememberedKey, Timestamp, Ttl};
+use domain::{Claims, ClientId, RememberedKey, SKEW, Timestamp, Ttl};
 use serde_json::Value;
 
 use crate::Reason;
 
-/// How far in the future `iat` and `nbf` may lie (DECISIONS 3.7).
-const SKEW: Ttl = Ttl::from_secs(30);
 /// How far in the future `exp` may lie, for a clock as wrong as [`SKEW`]: an assertion that is valid for long is a
 /// password, and what has been used is remembered until then.
-const LONGEST_VALIDITY: Ttl = Ttl::from_secs(3600 + 30);
+const LONGEST_VALIDITY: Ttl = Ttl::from_secs(3600 + SKEW.secs());
 /// How long after `exp` a used assertion is remembered: nodes' clocks differ, and the one behind must still know.
 const MEMORY: Ttl = Ttl::from_secs(60);
 /// Longest `jti`, bytes.

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod bearer;
+mod certificate;
 mod decide;
 mod lock;
 mod parse;

@@ -279,6 +279,7 @@ proptest! {
             Ok(Presented::Bearer { .. }) => prop_assert!(hid && scheme_tried(&inputs) == Scheme::Bearer),
             Ok(Presented::Public { .. } | Presented::Nothing) => prop_assert_eq!(methods, 0),
             Ok(Presented::Certificate { .. }) => prop_assert!(false, "there is no certificate"),
+            Ok(Presented::Unreadable { .. }) => prop_assert!(false, "nor one that does not read"),
             Err(refusal) => prop_assert!(matches!(refusal.code, InvalidRequest | InvalidClient)),
         }
     }

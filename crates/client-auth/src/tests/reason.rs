@@ -10,7 +10,7 @@ const CERTIFICATE: &str = "the certificate does not authenticate this client";
 const STORED: &str = "depends on stored facts";
 
 /// One row per variant. A new variant must be given a row: `label` and `code` do not compile without an arm.
-const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 53] = [
+const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 54] = [
     (Reason::SeveralMethods, "several_methods", InvalidRequest, "More than one client authentication method"),
     (
         Reason::SeveralHeaders,
@@ -68,6 +68,12 @@ const TABLE: [(Reason, &str, domain::OAuthErrorCode, &str); 53] = [
     (Reason::SourceLocked, "source_locked", InvalidClient, STORED),
     (Reason::SecretKindNotHeld, "secret_kind_not_held", InvalidClient, STORED),
     (Reason::WrongSecret, "wrong_secret", InvalidClient, STORED),
+    (
+        Reason::CertificateUnreadable,
+        "certificate_unreadable",
+        InvalidClient,
+        "certificate of this connection does not read",
+    ),
     (Reason::CertificateMissing, "certificate_missing", InvalidClient, "no client certificate was presented"),
     (Reason::Chain(ChainProblem::NoTruststore), "no_truststore", InvalidClient, CERTIFICATE),
     (Reason::Chain(ChainProblem::Untrusted), "certificate_untrusted", InvalidClient, CERTIFICATE),

@@ -60,7 +60,9 @@ pub fn credentials(bytes: &[u8]) {
         match sound(&inputs, &profile) {
             Ok(Presented::Nothing) => assert!(ways == 0 && id.is_empty()),
             Ok(Presented::Public { client_id }) => assert!(ways == 0 && client_id.as_str() == id),
-            Ok(Presented::Certificate { .. }) => panic!("there is no certificate"),
+            Ok(Presented::Certificate { .. } | Presented::Unreadable { .. }) => {
+                panic!("there is no certificate")
+            }
             Ok(Presented::Secret { .. }) => assert_eq!(ways, 1),
             Ok(Presented::Assertion(_)) => assert!(ways == 1 && !assertion.is_empty()),
             Ok(Presented::Bearer { .. }) => assert!(ways == 1 && profile.bearer_authenticates),

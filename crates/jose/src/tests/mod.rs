@@ -1,7 +1,9 @@
 //! Keys, signatures and their verification together.
 
+mod chains;
 mod hostile;
 mod keys;
+mod named;
 mod vectors;
 
 use domain::port::Signer;

@@ -30,12 +30,8 @@ pub(super) struct PublicKey {
 }
 
 impl PublicKey {
-    /// Whether a header with this `kid` may mean it.
-    pub(super) fn may_be(&self, kid: Option<&str>) -> bool {
-        match (kid, self.kid.as_deref()) {
-            (Some(wanted), Some(own)) => wanted == own,
-            _ => true,
-        }
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     pub(super) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
@@ -143,7 +139,7 @@ fn fits(alg: SigningAlg, jwk: &Claims) -> bool {
 }
 
 /// `use` and `key_ops` (RFC 7517 §4.2, §4.3), where they are given.
-fn is_for_signatures(jwk: &Claims) -> bool {
+pub(crate) fn is_for_signatures(jwk: &Claims) -> bool {
     let used = jwk.get("use").is_none_or(|value| value.as_str() == Some("sig"));
     let operation =
         |ops: &Value| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op.as_str() == Some("verify")));
@@ -175,9 +171,8 @@ fn public_part(alg: SigningAlg, jwk: &Claims, rsa_most: usize) -> Option<(Jwk, u
     }
     let (names, fits, cost): (&[&str], bool, usize) = match alg {
         SigningAlg::RS256 | SigningAlg::PS256 => {
-            let n = significant(&number("n")?).len();
-            let fits = (RSA_LEAST..=rsa_most).contains(&n) && EXPONENTS.contains(&exponent(&number("e")?)?);
-            (&["kty", "n", "e"], fits, rsa_cost(n))
+            let (n, e) = (number("n")?, number("e")?);
+            (&["kty", "n", "e"], is_fit_rsa(&n, &e, rsa_most), rsa_cost(significant(&n).len()))
         }
         SigningAlg::ES256 => {
             (&["kty", "crv", "x", "y"], number("x")?.len() == 32 && number("y")?.len() == 32, 1)
@@ -187,6 +182,16 @@ fn public_part(alg: SigningAlg, jwk: &Claims, rsa_most: usize) -> Option<(Jwk, u
     let members: Claims =
         names.iter().filter_map(|name| Some(((*name).to_owned(), jwk.get(*name)?.clone()))).collect();
     fits.then(|| Some((Jwk::from_map(members).ok()?, cost)))?
+}
+
+/// Whether an RSA key of a set, by its modulus and exponent, has a size that is accepted.
+pub(crate) fn is_fit_rsa_of_set(n: &[u8], e: &[u8]) -> bool {
+    is_fit_rsa(n, e, RSA_MOST)
+}
+
+fn is_fit_rsa(n: &[u8], e: &[u8], most: usize) -> bool {
+    let fits = (RSA_LEAST..=most).contains(&significant(n).len());
+    fits && exponent(e).is_some_and(|e| EXPONENTS.contains(&e))
 }
 
 /// What a verification with an RSA key of so many bytes takes, rounded up.

@@ -7,6 +7,7 @@ use domain::{Claims, SigningAlg, encoding};
 use serde_json::Value;
 
 use key_set::PublicKey;
+pub(crate) use key_set::{is_fit_rsa_of_set, is_for_signatures};
 
 pub use proof_key::ProofKey;
 
@@ -106,9 +107,14 @@ impl JoseVerifier {
         self.keys.len()
     }
 
+    /// Whether a usable key has that very `kid`.
+    pub fn has_key(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid() == Some(kid))
+    }
+
     /// Verifies a compact JWS (RFC 7515 §5.2). Only keys of the set are used: `jwk`, `jku`, `x5c` and `x5u` in the
-    /// header are ignored. A `kid` singles out the keys that have it; keys without one may be meant too, and without
-    /// one in the header all may be. At most eight are tried, fewer of RSA: four with 2048 bits, two with 4096, one that is
+    /// header are ignored. A `kid` singles out the keys that have it; where none has it, keys without one may be meant, and
+    /// without one in the header all may be. At most eight are tried, fewer of RSA: four with 2048 bits, two with 4096, one that is
     /// larger.
     ///
     /// # Errors
@@ -152,12 +158,18 @@ impl JoseVerifier {
         choice: KeyChoice,
     ) -> Result<Vec<&PublicKey>, JwsRejected> {
         let only_unmarked = choice == KeyChoice::PreferUnmarked && self.keys.iter().any(|key| key.unmarked);
-        let may_be = |key: &&PublicKey| key.may_be(kid) && (key.unmarked || !only_unmarked);
-        let mut named = self.keys.iter().filter(may_be).peekable();
-        if named.peek().is_none() {
+        let of_choice = || self.keys.iter().filter(|key| key.unmarked || !only_unmarked);
+        let mut named: Vec<_> = match kid {
+            Some(kid) => of_choice().filter(|key| key.kid() == Some(kid)).collect(),
+            None => of_choice().collect(),
+        };
+        if named.is_empty() {
+            named.extend(of_choice().filter(|key| key.kid().is_none()));
+        }
+        if named.is_empty() {
             return Err(JwsRejected::UnknownKey);
         }
-        let fitting: Vec<_> = named.filter(|key| key.alg == alg).collect();
+        let fitting: Vec<_> = named.into_iter().filter(|key| key.alg == alg).collect();
         if fitting.is_empty() { Err(JwsRejected::KeyMismatch) } else { Ok(fitting) }
     }
 }

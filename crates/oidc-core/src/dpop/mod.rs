@@ -8,7 +8,7 @@ mod nonce;
 mod url;
 
 use domain::{
-    Claims, OAuthErrorCode, Refusal, Remembered, RememberedFor, RememberedKey, SigningAlg, Thumbprint,
+    Claims, OAuthErrorCode, Refusal, Remembered, RememberedFor, RememberedKey, SKEW, SigningAlg, Thumbprint,
     Timestamp, Ttl, encoding, key::is_private_jwk,
 };
 use serde_json::Value;
@@ -18,8 +18,6 @@ pub use nonce::{NONCE_PERIOD, Nonces};
 
 /// How old a proof may be.
 pub const MAX_AGE: Ttl = Ttl::from_secs(120);
-/// How far in the future one may have been made, because clocks differ (DECISIONS 3.7).
-pub const MAX_SKEW: Ttl = Ttl::from_secs(30);
 /// Longest proof, bytes: room for RSA with 4096 bits and a nonce.
 pub const LONGEST: usize = 8 * 1024;
 /// Longest `jti`, bytes.
@@ -90,7 +88,7 @@ impl Proof {
             return Err(flawed("dpop_url", "The DPoP proof was made for another URL (htu)"));
         }
         let made = Timestamp::from_secs(self.iat);
-        if made.since(expected.now) > MAX_SKEW || made.plus(MAX_AGE).has_passed(expected.now) {
+        if made.since(expected.now) > SKEW || made.plus(MAX_AGE).has_passed(expected.now) {
             return Err(flawed("dpop_time", "The DPoP proof is too old, or from the future (iat)"));
         }
         let hash = expected.access_token.map(ath);
@@ -115,7 +113,7 @@ impl Proof {
     pub fn spent(&self, jkt: &Thumbprint) -> Remembered {
         let made = Timestamp::from_secs(self.iat);
         let key = RememberedKey::of(&[jkt.as_bytes(), self.jti.as_bytes()]).ordered_by(made);
-        let expires_at = made.plus(MAX_AGE).plus(MAX_SKEW);
+        let expires_at = made.plus(MAX_AGE).plus(SKEW);
         Remembered { purpose: RememberedFor::DpopProof, key, expires_at }
     }
 }

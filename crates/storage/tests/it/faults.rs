@@ -211,7 +211,7 @@ fn a_file_that_was_cut_to_nothing_beside_its_log_is_left_alone() {
     let mut config = fixture.config.clone();
     config.url = config.url.replace("/db", "/other");
     for open in [storage::Database::open, storage::Database::create] {
-        let error = open(&config).err().expect("a refusal").to_string();
+        let error = open(&config).expect_err("a refusal").to_string();
         assert!(error.contains("is empty") && error.contains("restore"), "{error}");
     }
     assert!(log.metadata().expect("the log").len() > 0);
@@ -226,7 +226,7 @@ fn a_database_file_that_is_no_database_is_a_fault() {
         .expect("a file");
     let mut config = fixture.config.clone();
     config.url = config.url.replace("/db", "/other");
-    let error = storage::Database::open(&config).err().expect("a refusal").to_string();
+    let error = storage::Database::open(&config).expect_err("a refusal").to_string();
     assert!(error.contains("file is not a database"), "{error}");
     assert!(fixture.database.tenant(tenant.id).keys().is_ok());
 }

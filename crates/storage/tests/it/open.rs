@@ -39,7 +39,7 @@ fn a_wrong_url_is_an_error_that_names_the_schemes_and_creates_nothing() {
         "mysql://root:hunter2@localhost/x".to_owned(),
     ] {
         for open in [Database::open, Database::create] {
-            let error = open(&DatabaseConfig::new(&url)).err().expect("a refusal").to_string();
+            let error = open(&DatabaseConfig::new(&url)).expect_err("a refusal").to_string();
             assert!(error.contains("sqlite:") && error.contains("postgres://"), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
@@ -51,7 +51,7 @@ fn a_wrong_url_is_an_error_that_names_the_schemes_and_creates_nothing() {
 fn a_directory_that_is_missing_is_told() {
     let directory = tempfile::tempdir().expect("a directory");
     let url = format!("sqlite:{}", directory.path().join("no/such/db").display());
-    let error = Database::create(&DatabaseConfig::new(&url)).err().expect("a refusal");
+    let error = Database::create(&DatabaseConfig::new(&url)).expect_err("a refusal");
     assert!(matches!(error, OpenError::Create { .. }), "{error:?}");
 }
 
@@ -59,7 +59,7 @@ fn a_directory_that_is_missing_is_told() {
 fn a_server_that_is_not_there_is_told_in_the_drivers_words() {
     let directory = tempfile::tempdir().expect("a directory");
     let url = format!("postgres://u:hunter2@/x?host={}", directory.path().display());
-    let error = Database::open(&DatabaseConfig::new(&url)).err().expect("a refusal").to_string();
+    let error = Database::open(&DatabaseConfig::new(&url)).expect_err("a refusal").to_string();
     assert!(error.contains("No such file or directory"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
     assert_eq!(std::fs::read_dir(directory.path()).expect("a listing").count(), 0);

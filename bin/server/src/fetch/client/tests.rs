@@ -67,6 +67,10 @@ fn connections(listener: &TcpListener) -> usize {
 
 /// Fetches from `keys.example` so often; why it failed: those who listen here do not talk.
 fn fetched(names: &Names, port: u16, private: bool, times: usize) -> Vec<String> {
+    failed(names, port, private, times).iter().map(ToString::to_string).collect()
+}
+
+fn failed(names: &Names, port: u16, private: bool, times: usize) -> Vec<FetchError> {
     let section = OutboundSection { timeout_ms: 300, ..OutboundSection::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -79,8 +83,7 @@ fn fetched(names: &Names, port: u16, private: bool, times: usize) -> Vec<String>
                     .bytes(tenant(), Question::new::<KeySet>((&uri, private), Vec::new()))
                     .await
                     .err()
-                    .unwrap()
-                    .to_string(),
+                    .unwrap(),
             );
         }
         problems
@@ -124,4 +127,18 @@ fn a_name_of_ours_is_not_connected_to_unless_the_tenant_allows_it() {
     // Of several addresses those that do not fit are left out.
     fetched(&Fickle::new(&[&[METADATA, "127.0.0.1"]]).names, port, true, 1);
     assert_eq!(connections(&own), 1);
+}
+
+#[test]
+fn a_place_is_away_where_nobody_answers_in_time_and_not_where_something_is_refused() {
+    let (port, [silent]) = listeners(["127.0.0.1"]);
+    let there = Fickle::new(&[&["127.0.0.1"]]);
+    assert!(failed(&there.names, port, true, 1)[0].is_of_place(), "it takes too long");
+    drop(silent);
+    assert!(failed(&there.names, port, true, 1)[0].is_of_place(), "nobody listens");
+    let nowhere: Names = Arc::new(|_name| Box::pin(async { Err(io::Error::other("no such name")) }));
+    assert!(failed(&nowhere, port, true, 1)[0].is_of_place(), "it has no address");
+    for error in [FetchError::Status(500), FetchError::TooLong(1), FetchError::Target("no")] {
+        assert!(!error.is_of_place(), "{error}");
+    }
 }

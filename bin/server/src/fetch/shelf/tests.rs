@@ -20,7 +20,7 @@ fn a_set() -> KeySet {
 }
 
 fn came<D>(document: D) -> Read<D> {
-    Read { document, bytes: 0, cache_control: String::new() }
+    Read { document, bytes: 0, fresh_for: Ttl::from_secs(300) }
 }
 
 /// As if a fetch for a client from `uri` had ended.
@@ -142,9 +142,18 @@ fn a_place_that_has_failed_is_left_alone_for_a_while_by_all_who_want_something_t
     let uri = "https://user:word@a.example/?secret";
     let one = UnderWay { uri: uri.to_owned(), private: false, ended };
     shelf.memory.under_way().insert(key.clone(), one.clone());
-    let failed = || Err(Failed { problem: String::new(), is_away: true });
-    shelf.memory.end(&key, &one, failed(), NOW);
+    let failed = |lacks| Err(Failed { problem: String::new(), lacks });
     let wanted = |uri| Wanted { tenant: other.0, of: &other.1, uri, question: &[], private: false };
+    // One document that is refused, or does not read, says nothing of the others.
+    for lacks in [Lacks::Document, Lacks::Sense] {
+        shelf.memory.end(&key, &one, failed(lacks), NOW);
+        assert!(!shelf.memory.has_failed(&wanted(uri), NOW), "{lacks:?}");
+        let own = Wanted { of: &key.1, ..wanted(uri) };
+        assert_eq!(shelf.memory.has_failed(&own, NOW), lacks == Lacks::Document, "{lacks:?}");
+        shelf.memory.failed.invalidate_all();
+        shelf.memory.under_way().insert(key.clone(), one.clone());
+    }
+    shelf.memory.end(&key, &one, failed(Lacks::Place), NOW);
     assert!(shelf.memory.has_failed(&wanted(uri), NOW.plus(Ttl::from_secs(14))));
     assert!(!shelf.memory.has_failed(&wanted(uri), NOW.plus(PAUSE)));
     assert!(!shelf.memory.has_failed(&wanted("https://b.example/"), NOW));

@@ -56,7 +56,7 @@ fn seen(
     assert_eq!(first.as_ref().ok(), proxies.certificate(&request).as_ref().ok());
     first
         .map_err(|refusal| refusal.reason)
-        .map(|found| found.map(|found| (found.thumbprint, found.chain.len())))
+        .map(|found| found.map(Result::unwrap).map(|found| (found.thumbprint, found.chain.len())))
 }
 
 const PROXY: &str = "10.0.0.5";

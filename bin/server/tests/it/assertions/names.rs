@@ -84,7 +84,7 @@ fn names_whose_servers_do_not_answer_hold_up_no_other_tenant() {
     configure(dir.path(), &[("strange", "openid", &slow), ("acme", "openid", &(private + &good))]);
     std::fs::write(dir.path().join("ca.pem"), certificate.to_pem().unwrap()).unwrap();
     let more = format!(
-        "timeout_ms = 3000\nmax_concurrent = 8\nca_file = \"{}\"\n",
+        "timeout_ms = 2900\nmax_concurrent = 8\nca_file = \"{}\"\n",
         dir.path().join("ca.pem").display()
     );
     asks(dir.path(), &server, &more);

@@ -183,6 +183,43 @@ fn published_keys_are_fetched_once_and_a_client_may_rotate_twice_within_seconds(
 }
 
 #[test]
+fn a_client_whose_published_keys_have_no_kid_may_rotate_under_a_kid_of_its_own() {
+    let (one, two, three) = (Key::ec(), Key::ec(), Key::ec());
+    let publisher = Publisher::start(Answer::Set(set_of(&one), "max-age=600"));
+    let dir = tempfile::tempdir().unwrap();
+    let node = node(&dir, &publisher.url(), true, &[]);
+    assert_eq!(token(&node, "acme", &by(&one, "1")).status, 200);
+    // The keys of the set may have any name: that none is the right one may only mean that it is old.
+    publisher.says(Answer::Set(set_of(&two), "max-age=600"));
+    assert_eq!(token(&node, "acme", &by(&two, "2")).status, 200);
+    publisher.says(Answer::Set(named(&two, "2"), "max-age=600"));
+    refused(&token(&node, "acme", &by(&three, "3")));
+    assert_eq!(publisher.asked(), 3);
+    // A wrong signature under the name of a key that is there is just wrong.
+    refused(&token(&node, "acme", &by(&three, "2")));
+    assert_eq!(publisher.asked(), 3);
+}
+
+#[test]
+fn all_lines_of_cache_control_count_and_so_does_the_age() {
+    let key = Key::ec();
+    let several = "public\r\nCache-Control: max-age=3000";
+    let publisher = Publisher::start(Answer::Set(named(&key, "1"), several));
+    let server = clocked(&publisher);
+    assert_eq!((told(&server, &key, "1"), publisher.asked()), (200, 1));
+    server.later(2999);
+    assert_eq!((told(&server, &key, "1"), publisher.asked()), (200, 1));
+    publisher.says(Answer::Set(named(&key, "1"), "max-age=3000\r\nAge: 2900"));
+    // After a quiet time the publisher is asked first.
+    server.later(62);
+    assert_eq!((told(&server, &key, "1"), publisher.asked()), (200, 2));
+    server.later(99);
+    assert_eq!((told(&server, &key, "1"), publisher.asked()), (200, 2));
+    server.later(62);
+    assert_eq!((told(&server, &key, "1"), publisher.asked()), (200, 3));
+}
+
+#[test]
 fn a_flood_of_unknown_kids_makes_a_handful_of_fetches() {
     let key = Key::ec();
     let publisher = Publisher::start(Answer::Set(named(&key, "1"), "max-age=600"));
@@ -332,7 +369,10 @@ fn addresses_that_only_the_server_can_reach_cannot_be_registered() {
 fn clocked(publisher: &Publisher) -> Server {
     let file = format!("name = 'acme'\nprofile = 'openid'\n{}", tenant(&publisher.url(), true));
     // Whoever waits for a fetch that hangs is not answered.
-    Server::start_with(&[&file], |raw| raw.outbound.timeout_ms = 600_000)
+    Server::start_with(&[&file], |raw| {
+        raw.outbound.timeout_ms = 600_000;
+        raw.server.answer_timeout_ms = 700_000;
+    })
 }
 
 /// What `robot` is told of an assertion with this `kid`.

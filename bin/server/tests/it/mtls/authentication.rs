@@ -206,3 +206,25 @@ fn a_forged_certificate_on_one_connection_does_not_end_another() {
         assert_eq!(post(&mut standing, ("localhost", TOKEN), "", form).status, 200);
     }
 }
+
+#[test]
+fn a_certificate_that_does_not_read_is_told_as_such() {
+    let bank = Bank::start();
+    let names: Vec<AltName> = (0..65).map(|n| AltName::Dns(format!("n{n}.bank.example"))).collect();
+    let dates = (NOW.minus(Ttl::from_days(1)), NOW.plus(Ttl::from_days(1)));
+    let subject = [("C", "NO"), ("O", "Bank"), ("CN", "client1")];
+    let large = dated(&subject, Purpose::Client, Some(&bank.ca), dates, &names);
+    let mut talk = Caller { certificate: Some(&large), ..Caller::default() }.connect(bank.address);
+    let form = "grant_type=client_credentials&client_id=client1";
+    for path in [TOKEN, "/idp/t/authn/token?_tlsclientauth=1"] {
+        let answer = post(&mut talk, ("localhost", path), "", form);
+        let json = answer.json();
+        assert_eq!((answer.status, json["error"].as_str()), (401, Some("invalid_client")), "{json}");
+        assert!(json["error_description"].as_str().unwrap().ends_with("does not read"), "{json}");
+    }
+    // Where no certificate is to prove anything, it is in nobody's way.
+    let basic = "authorization: Basic Ynktc2VjcmV0OkNvcnJlY3QtSG9yc2UtOS1CYXR0ZXJ5\r\n";
+    token(&post(&mut talk, ("localhost", TOKEN), basic, "grant_type=client_credentials"));
+    let app = post(&mut talk, ("localhost", TOKEN), "", "grant_type=client_credentials&client_id=app");
+    assert_ne!(app.json()["error"], "invalid_client", "{:?}", app.json());
+}

@@ -102,6 +102,14 @@ fn keys_are_their_owners_and_stay_what_they_are() {
         document["mtls_endpoint_aliases"]["token_endpoint"],
         format!("{}/idp/ONLINEBANK/authn/token", demo.tls)
     );
+    assert_eq!(
+        document["mtls_endpoint_aliases"]["registration_endpoint"],
+        format!("{}/idp/ONLINEBANK/authn/register", demo.tls)
+    );
+    let realm = format!("{}/auth/realms/SECURITYDOMAIN/.well-known/openid-configuration", demo.url);
+    let realm = http().get(realm).json_ok();
+    assert!(realm["mtls_endpoint_aliases"]["token_endpoint"].is_string(), "{realm}");
+    assert_eq!(realm["mtls_endpoint_aliases"]["registration_endpoint"], serde_json::Value::Null);
     let methods = document["token_endpoint_auth_methods_supported"].as_array().unwrap();
     assert!(methods.contains(&"tls_client_auth".into()), "{methods:?}");
     assert_eq!(document["issuer"], format!("{}/idp/ONLINEBANK/authn", demo.url));

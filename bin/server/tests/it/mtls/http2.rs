@@ -171,10 +171,16 @@ fn where_it_is_not_wanted_or_there_is_no_tls_it_is_not_spoken() {
     };
     let talk = Caller::default().try_connect(server.tls[0], offered).unwrap();
     assert_eq!(talk.stream().ssl().selected_alpn_protocol(), Some(&b"http/1.1"[..]));
-    let only = Caller::default()
-        .try_connect(server.tls[0], |context| context.set_alpn_protos(ONLY_HTTP2).unwrap())
-        .unwrap();
-    assert_eq!(only.stream().ssl().selected_alpn_protocol(), None);
+    // RFC 7301 §3.2.
+    let only =
+        Caller::default().try_connect(server.tls[0], |context| context.set_alpn_protos(ONLY_HTTP2).unwrap());
+    let told = only.map(|_talk| "connected").unwrap_err();
+    assert!(told.contains("no application protocol"), "{told}");
+    assert_eq!(
+        Caller::default().connect(server.tls[0]).stream().ssl().selected_alpn_protocol(),
+        None,
+        "whoever offers none is served"
+    );
     // RFC 9113 §3.3, prior knowledge.
     let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(15))).unwrap();

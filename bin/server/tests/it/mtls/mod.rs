@@ -7,6 +7,7 @@ mod foreign;
 mod http2;
 mod keystores;
 mod listener;
+mod pki;
 mod registered;
 mod resumption;
 mod revocation;

@@ -71,7 +71,7 @@ fn where_no_list_holds_it_is_closed_or_open_as_the_tenant_says() {
         // Of the same name, with another key: anyone could make it.
         ("another's", stranger.revocation_list(&[], today()).unwrap()),
         ("out of date", empty((NOW.minus(DAY), NOW))),
-        ("not yet", empty((NOW.plus(Ttl::from_secs(61)), NOW.plus(DAY)))),
+        ("not yet", empty((NOW.plus(Ttl::from_secs(31)), NOW.plus(DAY)))),
         ("of another name", authority("Other CA").revocation_list(&[], today()).unwrap()),
     ] {
         applied(&bank, (&list, "closed"), (&client, 401), why);
@@ -88,6 +88,37 @@ fn where_no_list_holds_it_is_closed_or_open_as_the_tenant_says() {
     );
     let revoking = stranger.revocation_list(&[&client], today()).unwrap() + &both;
     applied(&bank, (&revoking, "closed"), (&client, 200), "another's list revokes nothing");
+}
+
+/// DECISIONS 3.7: an authority's clock may be ahead of ours.
+#[test]
+fn a_list_of_half_a_minute_ahead_counts() {
+    let ahead = (NOW.plus(Ttl::from_secs(30)), NOW.plus(DAY));
+    let bank = Bank::start_over(AskFor::Ask, |ca| {
+        with_lists(ca, &ca.revocation_list(&[], ahead).unwrap(), "closed")
+    });
+    assert_eq!(bank.with(&bank.client("client1"), "client1").status, 200);
+}
+
+#[test]
+fn a_revoked_certificate_does_not_pass_as_one_that_the_client_has_registered() {
+    let mut revoked = None;
+    let bank = Bank::start_over(AskFor::Ask, |ca| {
+        let name = [("C", "NO"), ("O", "Bank"), ("CN", "client1")];
+        let own = revoked.insert(issued(&name, Purpose::Client, Some(ca)));
+        let jwk = jose::pki::certificate_jwk(&own.certificate_pem().unwrap(), "own").unwrap();
+        let jwks = serde_json::json!({ "keys": [jwk] });
+        let both = format!(
+            "auth_methods = [\"tls_client_auth\", \"self_signed_tls_client_auth\"]\njwks = '''{jwks}'''"
+        );
+        let tenant = with_lists(ca, &ca.revocation_list(&[own], today()).unwrap(), "closed");
+        tenant.replacen("auth_methods = [\"tls_client_auth\"]", &both, 1)
+    });
+    let revoked = revoked.unwrap();
+    assert_eq!(bank.with(&revoked, "client1").status, 401);
+    assert_eq!(reasons(&bank), ["certificate_revoked"]);
+    // Another one of that name does, by its authority.
+    assert_eq!(bank.with(&bank.client("client1"), "client1").status, 200);
 }
 
 #[test]
