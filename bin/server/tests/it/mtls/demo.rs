@@ -109,7 +109,10 @@ fn keys_are_their_owners_and_stay_what_they_are() {
     let realm = format!("{}/auth/realms/SECURITYDOMAIN/.well-known/openid-configuration", demo.url);
     let realm = http().get(realm).json_ok();
     assert!(realm["mtls_endpoint_aliases"]["token_endpoint"].is_string(), "{realm}");
-    assert_eq!(realm["mtls_endpoint_aliases"]["registration_endpoint"], serde_json::Value::Null);
+    assert_eq!(
+        realm["mtls_endpoint_aliases"]["registration_endpoint"],
+        format!("{}/auth/realms/SECURITYDOMAIN/clients-registrations/openid-connect", demo.tls)
+    );
     let methods = document["token_endpoint_auth_methods_supported"].as_array().unwrap();
     assert!(methods.contains(&"tls_client_auth".into()), "{methods:?}");
     assert_eq!(document["issuer"], format!("{}/idp/ONLINEBANK/authn", demo.url));
