@@ -96,7 +96,7 @@ pub fn public(
             let worker = Worker::of_this_thread(bounds);
             let (http, slot, common) = (common.either(address), Arc::clone(&slot), common.clone());
             fn_service(move |io: TcpStream| {
-                let (peer, worker, slot) = (io.peer_addr().ok(), Rc::clone(&worker), Arc::clone(&slot));
+                let (peer, worker, slot) = (peer(&io), Rc::clone(&worker), Arc::clone(&slot));
                 let place = common.place(peer);
                 async move {
                     let place = place?;
@@ -156,7 +156,7 @@ impl Common {
     {
         let (worker, common) = (Worker::of_this_thread(self.bounds), self.clone());
         fn_service(move |io: TcpStream| {
-            let (peer, worker) = (io.peer_addr().ok(), Rc::clone(&worker));
+            let (peer, worker) = (peer(&io), Rc::clone(&worker));
             let place = common.place(peer);
             async move {
                 Ok::<_, DispatchError>((Watched::new(io, Handshake::default(), place?, &worker), peer))
@@ -233,6 +233,15 @@ impl Common {
     }
 }
 
+/// Who connects. What is written to it leaves at once: else the first answer of a TLS connection waits until the peer has
+/// acknowledged the session tickets before it, for which peers take up to 40 ms (Nagle's algorithm, RFC 9293 §3.7.4).
+fn peer(io: &TcpStream) -> Option<SocketAddr> {
+    if let Err(error) = io.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps what it may send together");
+    }
+    io.peer_addr().ok()
+}
+
 /// A dispatcher of HTTP over watched connections.
 trait Serves<Io>:
     ServiceFactory<
@@ -254,4 +263,19 @@ impl<Io, T> Serves<Io> for T where
             InitError = (),
         >
 {
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn what_is_written_to_a_connection_leaves_at_once() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        assert!(!accepted.nodelay().unwrap());
+        assert_eq!(peer(&accepted), caller.local_addr().ok());
+        assert!(accepted.nodelay().unwrap());
+    }
 }
