@@ -35,7 +35,7 @@ impl Document for KeySet {
     const PLACE: &'static str = "jwks_uri";
     const ACCEPT: &'static str = "application/json";
     const LONGEST: usize = 128 * 1024;
-    /// Keys, of [`A_KEY`] bytes each.
+    /// Keys, of `A_KEY` bytes each.
     const MOST: u64 = 20_000;
     const FROM_A_HOST: (u32, u32) = (60, 120);
     const STALE: Ttl = Ttl::from_secs(3600);

@@ -62,7 +62,7 @@ impl Slot {
     }
 
     /// Reads both files again, and takes them for new connections if they have changed and fit. A pair that does not is
-    /// logged once, and the old one stays. Twice a day the acceptor is made anew in any case: see [`TICKET_KEYS`]. `now` is of
+    /// logged once, and the old one stays. Twice a day the acceptor is made anew in any case: see `TICKET_KEYS`. `now` is of
     /// a steady clock. Blocking.
     pub fn refresh(&self, now: Timestamp) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
