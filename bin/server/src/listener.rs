@@ -75,7 +75,7 @@ pub fn public(
         patience: Duration::from_secs(section.request_timeout),
         keep_alive: Duration::from_secs(section.keep_alive),
         connections,
-        wait: Duration::from_millis(section.max_wait_ms * 3 / 5),
+        wait: Duration::from_millis(section.max_wait_ms / 2),
     };
     let mut server = Server::build()
         .workers(workers)
