@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use crate::clock;
 
-/// Bytes that are walked over: more than a core's own cache, far less than the shared one.
-const BYTES: usize = 4 * 1024 * 1024;
-
 /// Bytes that come from memory together.
 const LINE: usize = 64;
+
+/// Lines that are walked over, 4 MiB: more than a core's own cache, far less than the shared one.
+const LINES: u32 = 4 * 1024 * 1024 / 64;
 
 /// How much slower than at its best it may be when it counts as ours.
 const OURS: f64 = 1.6;
@@ -31,7 +31,7 @@ pub(crate) struct SharedCache {
 impl SharedCache {
     /// Prepares it.
     pub(crate) fn new() -> Self {
-        let (lines, words) = (BYTES / LINE, LINE / size_of::<u32>());
+        let (lines, words) = (LINES as usize, LINE / size_of::<u32>());
         let mut next = vec![0; lines * words];
         for (line, chunk) in next.chunks_mut(words).enumerate() {
             // A full cycle through a power of two (Hull and Dobell 1962), too ragged for what guesses ahead.
@@ -47,8 +47,8 @@ impl SharedCache {
     pub(crate) fn step(&mut self) -> f64 {
         self.walk();
         let start = clock::now();
-        let steps = self.walk();
-        let took = start.elapsed().as_secs_f64() * 1e9 / steps;
+        self.walk();
+        let took = start.elapsed().as_secs_f64() * 1e9 / f64::from(LINES);
         self.best = self.best.min(took);
         took
     }
@@ -66,19 +66,17 @@ impl SharedCache {
     }
 
     /// Whether a step of so many nanoseconds is one of a cache that is ours.
-    pub(crate) fn is_ours(&self, step: f64) -> bool {
+    fn is_ours(&self, step: f64) -> bool {
         step <= self.best * OURS
     }
 
-    /// Over every line once; how many there were.
-    fn walk(&self) -> f64 {
-        let (mut at, mut steps) = (0_u32, 0.0);
-        for _ in 0..BYTES / LINE {
+    /// Over every line once.
+    fn walk(&self) {
+        let mut at = 0_u32;
+        for _ in 0..LINES {
             at = self.next.get(at as usize).copied().unwrap_or_default();
-            steps += 1.0;
         }
         std::hint::black_box(at);
-        steps
     }
 }
 
@@ -93,6 +91,6 @@ mod tests {
         while seen.insert(at) {
             at = cache.next[at as usize];
         }
-        assert_eq!((at, seen.len()), (0, BYTES / LINE));
+        assert_eq!((at, seen.len()), (0, LINES as usize));
     }
 }

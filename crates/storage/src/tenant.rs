@@ -55,7 +55,7 @@ impl TenantStore {
         if let Err(fault) = self.database.takes_batches() {
             return done(Err(fault));
         }
-        self.database.committer().submit(self.tenant, batch, done);
+        self.database.committer().put(self.tenant, batch, done);
     }
 
     pub(crate) fn submit_and_wait(&self, batch: WriteBatch) -> Result<Applied, Fault> {

@@ -114,7 +114,7 @@ impl Committer {
     }
 
     /// Queues a batch, or answers at once that there is no room. Nobody is woken for it.
-    pub(crate) fn submit(&self, tenant: TenantId, batch: WriteBatch, done: Callback) {
+    pub(crate) fn put(&self, tenant: TenantId, batch: WriteBatch, done: Callback) {
         let waiter = Waiter(Some(done));
         let pending = Pending { tenant, batch, waiter, until: until(self.patience) };
         if let Err(Job::Batch(refused)) = self.queue.push(Job::Batch(pending)) {
