@@ -131,6 +131,7 @@ impl App {
         setup
             .database
             .on_commit(move |batches| sizes.observe(f64::from(u32::try_from(batches).unwrap_or(u32::MAX))));
+        setup.database.on_answers(connection::round);
         let security = &config.raw.security;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = if security.hash_threads == 0 { cores } else { security.hash_threads };

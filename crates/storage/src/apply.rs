@@ -15,7 +15,21 @@ use crate::table::{
 /// used once first, families before sessions, the log last. That also puts what can conflict first. What they come to is as if they had been
 /// done in the batch's own order.
 pub(crate) fn batch(link: &mut Link, tenant: TenantId, batch: &WriteBatch) -> Result<()> {
-    let ends = batch.writes.iter().any(|write| matches!(write, Write::EndFamily { .. }));
+    let in_place = batch.writes.is_sorted_by(|one, other| table(one) < table(other));
+    if in_place && !batch.writes.iter().any(ends) {
+        // At most one row of each table, as most batches are: nothing to sort.
+        return batch.writes.iter().try_for_each(|write| apply(link, tenant, write));
+    }
+    in_order(link, tenant, batch)
+}
+
+/// Whether it also removes what is in another table.
+const fn ends(write: &Write) -> bool {
+    matches!(write, Write::EndFamily { .. })
+}
+
+fn in_order(link: &mut Link, tenant: TenantId, batch: &WriteBatch) -> Result<()> {
+    let ends = batch.writes.iter().any(ends);
     let mut steps = Vec::with_capacity(batch.writes.len());
     for (number, write) in batch.writes.iter().enumerate() {
         steps.push((place(write, number, ends), Step::Whole(write)));
@@ -105,29 +119,44 @@ const CLIENTS: u8 = 4;
 const SESSIONS: u8 = 5;
 const LOG: u8 = 6;
 
+/// The table of a write, by its place in the one order.
+const fn table(write: &Write) -> u8 {
+    match write {
+        Write::UseOnce(_) | Write::Remember(_) => REMEMBERED,
+        Write::InsertFamily(..)
+        | Write::RotateRefresh { .. }
+        | Write::RequireRefresh { .. }
+        | Write::EndFamily { .. } => FAMILIES,
+        Write::AuthenticatorSucceeded { .. } | Write::AuthenticatorFailed { .. } => AUTHENTICATORS,
+        Write::SourceFailed { .. } | Write::SourceSucceeded { .. } => SOURCES,
+        Write::RehashClientSecret { .. } => CLIENTS,
+        Write::InsertSession(_) | Write::RemoveSession(_) | Write::TouchSession { .. } => SESSIONS,
+        Write::Audit(_) => LOG,
+    }
+}
+
 /// Where a write stands in the one order: its table, then its row. Writes to the same row keep their order; and
 /// where sessions go with their family, all of those on sessions do.
 fn place(write: &Write, number: usize, ends: bool) -> (u8, Vec<u8>) {
     let session = |locator: &Locator| if ends { in_turn(number) } else { locator.as_bytes().to_vec() };
-    match write {
-        Write::InsertFamily(family, _) => (FAMILIES, family.locator.as_bytes().to_vec()),
-        Write::RotateRefresh { successor, .. } => (FAMILIES, successor.family.as_bytes().to_vec()),
-        Write::RequireRefresh { family, .. } | Write::EndFamily { family, .. } => {
-            (FAMILIES, family.as_bytes().to_vec())
-        }
+    let row = match write {
+        Write::InsertFamily(family, _) => family.locator.as_bytes().to_vec(),
+        Write::RotateRefresh { successor, .. } => successor.family.as_bytes().to_vec(),
+        Write::RequireRefresh { family, .. } | Write::EndFamily { family, .. } => family.as_bytes().to_vec(),
         Write::AuthenticatorSucceeded { user_id, policy, .. }
         | Write::AuthenticatorFailed { user_id, policy, .. } => {
-            (AUTHENTICATORS, [&user_id.number().to_be_bytes(), policy.as_str().as_bytes()].concat())
+            [&user_id.number().to_be_bytes(), policy.as_str().as_bytes()].concat()
         }
         Write::SourceFailed { client_id, source, .. } | Write::SourceSucceeded { client_id, source, .. } => {
-            (SOURCES, format!("{client_id}\0{source}").into_bytes())
+            format!("{client_id}\0{source}").into_bytes()
         }
-        Write::RehashClientSecret { client_id, .. } => (CLIENTS, client_id.as_str().as_bytes().to_vec()),
-        Write::InsertSession(new) => (SESSIONS, session(&new.locator)),
-        Write::RemoveSession(locator) | Write::TouchSession { locator, .. } => (SESSIONS, session(locator)),
-        Write::UseOnce(id) | Write::Remember(id) => (REMEMBERED, id.key.as_bytes().to_vec()),
-        Write::Audit(event) => (LOG, event.id.as_bytes().to_vec()),
-    }
+        Write::RehashClientSecret { client_id, .. } => client_id.as_str().as_bytes().to_vec(),
+        Write::InsertSession(new) => session(&new.locator),
+        Write::RemoveSession(locator) | Write::TouchSession { locator, .. } => session(locator),
+        Write::UseOnce(id) | Write::Remember(id) => id.key.as_bytes().to_vec(),
+        Write::Audit(event) => event.id.as_bytes().to_vec(),
+    };
+    (table(write), row)
 }
 
 fn in_turn(number: usize) -> Vec<u8> {

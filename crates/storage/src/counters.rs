@@ -25,6 +25,9 @@ pub struct Counters {
 /// Who wants to know the size of each group that was committed.
 pub(crate) type Observer = Arc<dyn Fn(usize) + Send + Sync>;
 
+/// Who is to be asked to answer the batches of a group: it calls what it is given, once.
+pub(crate) type Around = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+
 /// The counters while they count.
 #[derive(Default)]
 pub(crate) struct Meter {
@@ -35,12 +38,27 @@ pub(crate) struct Meter {
     pub(crate) commit_size_sum: Count,
     pub(crate) conflicts: Count,
     observer: RwLock<Option<Observer>>,
+    around: RwLock<Option<Around>>,
 }
 
 impl Meter {
     /// Replaces whoever was told before.
     pub(crate) fn observe(&self, observer: Observer) {
         *self.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
+    }
+
+    /// Replaces whoever was asked before.
+    pub(crate) fn surround(&self, around: Around) {
+        *self.around.write().unwrap_or_else(PoisonError::into_inner) = Some(around);
+    }
+
+    /// Has a group's batches answered by `answer`.
+    pub(crate) fn answering(&self, answer: &mut dyn FnMut()) {
+        let around = self.around.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match around {
+            Some(around) => around(answer),
+            None => answer(),
+        }
     }
 
     /// Counts a committed transaction of so many batches.

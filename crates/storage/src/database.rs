@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::{Fault, TenantId};
 
-use crate::commit::Committer;
+use crate::commit::{Committer, Removal};
 use crate::config::{DatabaseConfig, OpenError, Target};
 use crate::counters::{Counters, Meter};
 use crate::dialect::Role;
@@ -134,6 +134,13 @@ impl Database {
     /// transaction that the committer has committed. It is called from the committer's threads and must not wait.
     pub fn on_commit(&self, observer: impl Fn(usize) + Send + Sync + 'static) {
         self.0.connector.meter.observe(Arc::new(observer));
+    }
+
+    /// Has `around`, from now on and instead of whoever was asked before, answer the batches of each group that was
+    /// committed: it is given what answers them all, and calls it once. So their callers can be woken together. It is
+    /// called from the committer's threads and must not wait.
+    pub fn on_answers(&self, around: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) {
+        self.0.connector.meter.surround(Arc::new(around));
     }
 
     /// Whether it is a file on this machine: a look-up by key takes microseconds and meets no network.
@@ -275,6 +282,19 @@ impl Database {
         work: impl FnOnce(&mut Link) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.write_within(PATIENCE, work)
+    }
+
+    /// Has the committer of a file do `removals`, some in each transaction of others, and tells how many rows went.
+    pub(crate) fn ride(&self, removals: Vec<Removal>) -> Result<usize> {
+        let (done, answered) = mpsc::sync_channel(1);
+        if !self.0.committer.ride(removals, done, (PATIENCE / 2).min(self.0.connector.timeout)) {
+            return Err(Failure::Fault(Fault::Busy("the commit queue")));
+        }
+        match answered.recv_timeout(PATIENCE) {
+            Ok(removed) => removed.map_err(|failure| self.explain(failure)),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Fault(Fault::Crashed)),
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::Fault(unanswered())),
+        }
     }
 
     fn write_within<T: Send + 'static>(

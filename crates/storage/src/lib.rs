@@ -30,6 +30,7 @@ mod lookup;
 mod manager;
 mod pulse;
 mod schema;
+mod sweep;
 mod system;
 mod table;
 mod tenant;

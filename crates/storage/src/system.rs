@@ -1,13 +1,14 @@
 //! What spans tenants: their administration, and expiry.
 
+use std::sync::Arc;
+
 use domain::{Fault, Tenant, TenantId, TenantName, TenantSettings, Timestamp};
 
 use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::link::Link;
-use crate::table::{
-    Swept, audit_log, refresh, registration_tokens, remembered_ids, sessions, source_failures, tenants,
-};
+use crate::sweep::{self, Kind};
+use crate::table::{audit_log, refresh, remembered_ids, sessions, tenants};
 
 /// How often a sweep that lost to a concurrent transaction is tried.
 const ATTEMPTS: u32 = 3;
@@ -29,6 +30,19 @@ pub struct Expired {
     pub registration_tokens: u64,
     /// Whether there may be more to remove now.
     pub more: bool,
+}
+
+impl Expired {
+    const fn of(&mut self, kind: Kind) -> &mut u64 {
+        match kind {
+            Kind::Sessions => &mut self.sessions,
+            Kind::SourceFailures => &mut self.source_failures,
+            Kind::RememberedIds => &mut self.remembered_ids,
+            Kind::RegistrationTokens => &mut self.registration_tokens,
+            Kind::RefreshTokens => &mut self.refresh_tokens,
+            Kind::RefreshFamilies => &mut self.refresh_families,
+        }
+    }
 }
 
 /// What spans tenants. Cheap to clone.
@@ -98,14 +112,52 @@ impl SystemStore {
         self.database.read(tenants::revisions)
     }
 
-    /// Removes at most `batch` rows of each kind that have expired by `now`, in one short transaction. A family
-    /// goes once its tokens are gone.
+    /// Removes at most `batch` rows of each kind that have expired by `now`: in a file in the transactions of others,
+    /// a few in each, else in a short transaction for each kind. A family goes once its tokens are gone. A kind that
+    /// cannot be removed, as when a page of its table is damaged, is left to the next time and logged.
     ///
     /// # Errors
-    /// See [`domain::port`].
+    /// See [`domain::port`]; where nothing was removed.
     pub fn expire(&self, now: Timestamp, batch: i64) -> Result<Expired, Fault> {
         let batch = batch.max(1);
-        self.repeat(move |link| sweep(link, now, batch))
+        let (mut expired, mut failed) = (Expired::default(), None);
+        let mut tokens_left = false;
+        for kind in Kind::ALL {
+            if kind == Kind::RefreshFamilies && tokens_left {
+                // Families take their tokens with them: with all those that are left, it would be long work.
+                continue;
+            }
+            match self.expire_some(kind, now, batch) {
+                Ok((removed, more)) => {
+                    *expired.of(kind) = removed;
+                    expired.more |= more;
+                    tokens_left |= more && kind == Kind::RefreshTokens;
+                }
+                Err(fault @ (Fault::Busy(_) | Fault::Late(_) | Fault::Crashed)) => return Err(fault),
+                Err(fault) => {
+                    tracing::warn!(?kind, %fault, "what has expired cannot be removed; it will be tried again");
+                    tokens_left |= kind == Kind::RefreshTokens;
+                    failed = Some(fault);
+                }
+            }
+        }
+        let done = Expired { more: false, ..expired } != Expired::default();
+        failed.filter(|_| !done).map_or(Ok(expired), Err)
+    }
+
+    /// How many rows of a kind were removed, and whether there may be more.
+    fn expire_some(&self, kind: Kind, now: Timestamp, batch: i64) -> Result<(u64, bool), Fault> {
+        let due = self.database.read(|link| kind.due(link, now, batch))?;
+        let found = due.len();
+        let removed = if found == 0 {
+            0
+        } else if self.database.is_local() {
+            self.database.ride(due.removals(now))?
+        } else {
+            let due = Arc::new(due);
+            self.repeat(move |link| due.remove_all(link, now))?
+        };
+        Ok((number(removed), is_full(found, batch)))
     }
 
     /// Removes at most `batch` rows of the audit log from segments (`yyyymm`) older than `before_segment`: those of the
@@ -118,10 +170,14 @@ impl SystemStore {
         let (before, batch) = (i64::from(before_segment), batch.max(1));
         let (tenant, last) = self.database.read(|link| audit_log::next_with_old(link, before, after))?;
         let Some(tenant) = tenant else { return Ok(AuditSweep { removed: 0, next: last }) };
-        let removed = self.repeat(move |link| audit_log::expire(link, tenant, before, batch))?;
-        let more = i64::try_from(removed).is_ok_and(|removed| removed >= batch);
-        let next = if more { tenant.saturating_sub(1) } else { tenant };
-        Ok(AuditSweep { removed: u64::try_from(removed).unwrap_or(u64::MAX), next: Some(next) })
+        let removed = if self.database.is_local() {
+            let old = self.database.read(|link| audit_log::old(link, tenant, before, batch))?;
+            self.database.ride(sweep::each(old, audit_log::remove_old))?
+        } else {
+            self.repeat(move |link| audit_log::expire(link, tenant, before, batch))?
+        };
+        let next = if is_full(removed, batch) { tenant.saturating_sub(1) } else { tenant };
+        Ok(AuditSweep { removed: number(removed), next: Some(next) })
     }
 
     fn repeat<T: Send + 'static>(
@@ -147,23 +203,10 @@ pub struct AuditSweep {
     pub next: Option<i64>,
 }
 
-fn sweep(link: &mut Link, now: Timestamp, batch: i64) -> Result<Expired> {
-    let full = |swept: Swept| i64::try_from(swept.found).is_ok_and(|found| found >= batch);
-    let removed = |swept: Swept| u64::try_from(swept.removed).unwrap_or(u64::MAX);
-    let sessions = sessions::expire(link, now, batch)?;
-    let sources = source_failures::expire(link, now, batch)?;
-    let remembered = remembered_ids::expire(link, now, batch)?;
-    let initial = registration_tokens::expire(link, now, batch)?;
-    let tokens = refresh::expire_tokens(link, now, batch)?;
-    // Families take their tokens with them: with all those that are left, it would be a long transaction.
-    let families = if full(tokens) { Swept::default() } else { refresh::expire_families(link, now, batch)? };
-    Ok(Expired {
-        sessions: removed(sessions),
-        refresh_tokens: removed(tokens),
-        refresh_families: removed(families),
-        source_failures: removed(sources),
-        remembered_ids: removed(remembered),
-        registration_tokens: removed(initial),
-        more: [sessions, sources, remembered, initial, tokens, families].into_iter().any(full),
-    })
+fn is_full(found: usize, batch: i64) -> bool {
+    i64::try_from(found).is_ok_and(|found| found >= batch)
+}
+
+fn number(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
 }

@@ -32,7 +32,7 @@ use domain::{PeerCertificate, UnreadableCertificate};
 
 pub use http2::serve as serve_http2;
 use post::Post;
-pub use post::{Reply, reply};
+pub use post::{Reply, reply, round};
 pub use sources::{Place, Sources};
 pub use stream::{Underlying, Watched};
 pub use worker::{Bounds, Worker};

@@ -5,6 +5,7 @@
 //! is done elsewhere for a request is put here, and the usher hands it out in each pass.
 
 use std::{
+    cell::RefCell,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Waker},
 };
@@ -45,6 +46,41 @@ impl<T: Send + 'static> Reply<T> {
     }
 }
 
+thread_local! {
+    /// The workers to be woken when all letters of a round are left, while there is one.
+    static ROUND: RefCell<Option<Vec<Waker>>> = const { RefCell::new(None) };
+}
+
+/// Has `work` leave its letters, and wakes whom they are for once it is done. Woken by the first letter, a worker would
+/// go to sleep again after it, and be woken for each of the others.
+pub fn round(work: &mut dyn FnMut()) {
+    ROUND.set(Some(Vec::new()));
+    // However it ends.
+    let _over = RoundOver;
+    work();
+}
+
+struct RoundOver;
+
+impl Drop for RoundOver {
+    fn drop(&mut self) {
+        ROUND.take().into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+fn wake(waker: Waker) {
+    let alone = ROUND.with_borrow_mut(|round| match round {
+        Some(wakers) => {
+            wakers.push(waker);
+            None
+        }
+        None => Some(waker),
+    });
+    if let Some(waker) = alone {
+        waker.wake();
+    }
+}
+
 /// A worker's letter box. Clones are the same one.
 #[derive(Clone, Default)]
 pub(super) struct Post(Arc<Mutex<Letters>>);
@@ -63,7 +99,7 @@ impl Post {
         let waker = post.waker.take();
         drop(post);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 

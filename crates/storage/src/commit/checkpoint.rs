@@ -39,13 +39,13 @@ impl Checkpointer {
         Ok(Self { wanted: Some(wanted), moved, thread: Some(thread), pages: 0 })
     }
 
-    /// After a commit of `batches` batches over `link`, which has no transaction.
-    pub(super) fn committed(&mut self, link: &mut Link, batches: usize) {
+    /// After a commit of so many batches and removals over `link`, which has no transaction.
+    pub(super) fn committed(&mut self, link: &mut Link, changes: usize) {
         if self.moved.swap(false, Ordering::AcqRel) {
             warn(link.db().move_log());
             self.pages = 0;
         }
-        self.pages = self.pages.saturating_add(batches).saturating_add(PAGES_OF_A_COMMIT);
+        self.pages = self.pages.saturating_add(changes).saturating_add(PAGES_OF_A_COMMIT);
         if self.pages >= WORTH_IT
             && let Some(wanted) = &self.wanted
             // It is full while the thread is at work, and closed when the thread has crashed: SQLite then does it.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use domain::Applied;
 
 use super::Pending;
+use super::chore::Ride;
 use crate::apply;
 use crate::counters::Meter;
 use crate::failure::{Failure, Result, Trouble};
@@ -21,12 +22,25 @@ pub(super) type Outcomes = Vec<Result<Applied, Trouble>>;
 /// The first attempt takes no savepoints. A batch whose very first statement finds its precondition broken has
 /// written nothing and is left out; if one fails later, everything is rolled back and done again, each batch by
 /// itself. An error with `lost` set came before COMMIT was sent: the group can be done again elsewhere.
+///
+/// What rides with the group is done last. If it fails, the group is done again without it.
 #[expect(clippy::disallowed_methods, reason = "how long an attempt took is a duration")]
-pub(super) fn commit(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes, Trouble> {
+pub(super) fn commit(
+    link: &mut Link,
+    group: &[Pending],
+    merge: Merge,
+    ride: &mut Ride<'_>,
+) -> Result<Outcomes, Trouble> {
     let begun = Instant::now();
     // Where it is another process's turn, nothing was written, and the group can be done later.
     link.begin().map_err(trouble_of)?;
-    match together(link, group, merge) {
+    let done = together(link, group, merge);
+    let done = match done {
+        Ok(outcomes) if ride.go(link).is_ok() => Ok(outcomes),
+        Ok(_) => Err(Failure::Conflict),
+        Err(failure) => Err(failure),
+    };
+    match done {
         Ok(outcomes) => {
             link.commit().map_err(|failure| final_trouble(trouble_of(failure)))?;
             Ok(outcomes)
@@ -70,6 +84,9 @@ fn together(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes
 }
 
 fn apart(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes, Trouble> {
+    if group.is_empty() {
+        return Ok(Vec::new());
+    }
     if merge == Merge::NothingFailed {
         return Ok(group.iter().map(|pending| alone(link, pending)).collect());
     }
@@ -116,6 +133,9 @@ fn trouble_of(failure: Failure) -> Trouble {
 
 /// Counts what was committed.
 pub(super) fn count(meter: &Meter, outcomes: &Outcomes) {
+    if outcomes.is_empty() {
+        return;
+    }
     let with = |wanted| outcomes.iter().filter(|outcome| matches!(outcome, Ok(a) if *a == wanted)).count();
     meter.committed(outcomes.len());
     meter.batches.add(with(Applied::Committed));

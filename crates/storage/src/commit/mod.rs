@@ -3,22 +3,25 @@
 //! **Nobody is told of success before COMMIT has returned**, and every waiter is told something, whatever happens.
 
 mod checkpoint;
+mod chore;
 mod group;
 mod queue;
 mod watch;
 mod worker;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc::SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use domain::{Applied, Fault, TenantId, WriteBatch};
 
 use crate::config::DatabaseConfig;
-use crate::failure::Trouble;
+use crate::failure::{Failure, Trouble};
 use crate::link::Link;
 use crate::manager::Connector;
+use chore::Chore;
+pub(crate) use chore::Removal;
 use queue::Queue;
 use worker::Worker;
 
@@ -82,6 +85,7 @@ struct Errand {
 enum Job {
     Batch(Pending),
     Task(Errand),
+    Chore(Chore),
 }
 
 /// The queue and its threads.
@@ -131,6 +135,19 @@ impl Committer {
     /// `false` when there is no room.
     pub(crate) fn run(&self, task: Task, patience: Duration) -> bool {
         let queued = self.queue.push(Job::Task(Errand { task, until: until(patience) })).is_ok();
+        self.queue.wake();
+        queued
+    }
+
+    /// Queues removals that ride in the transactions of others, and waits for another process's lock for `patience` at
+    /// most; `false` when there is no room. Where there is one writer only.
+    pub(crate) fn ride(
+        &self,
+        removals: Vec<Removal>,
+        done: SyncSender<Result<usize, Failure>>,
+        patience: Duration,
+    ) -> bool {
+        let queued = self.queue.push(Job::Chore(Chore::new(removals, done, until(patience)))).is_ok();
         self.queue.wake();
         queued
     }

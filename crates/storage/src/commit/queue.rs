@@ -53,14 +53,20 @@ impl Queue {
         }
     }
 
-    /// Waits for jobs and takes those that go together; `None` when it is closed and empty.
-    pub(super) fn take(&self) -> Option<Vec<Job>> {
+    /// Waits for jobs, if need be for so long only, and takes those that go together: none when none has come in time;
+    /// `None` when it is closed and empty.
+    pub(super) fn take(&self, patience: Option<Duration>) -> Option<Vec<Job>> {
         let mut state = self.state();
-        while state.jobs.is_empty() {
-            if state.closed {
-                return None;
+        let idle = |state: &mut State| state.jobs.is_empty() && !state.closed;
+        state = match patience {
+            None => self.ready.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let waited = self.ready.wait_timeout_while(state, patience, idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
             }
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        if state.jobs.is_empty() {
+            return (!state.closed).then(Vec::new);
         }
         let jobs = if self.inserts_only {
             take_inserts(&mut state.jobs, self.group)
@@ -102,7 +108,7 @@ impl Queue {
         for job in state.jobs.drain(..old) {
             match job {
                 Job::Batch(pending) => late.push(pending),
-                task @ Job::Task(_) => rest.push(task),
+                work @ (Job::Task(_) | Job::Chore(_)) => rest.push(work),
             }
         }
         for task in rest.into_iter().rev() {

@@ -1,5 +1,6 @@
 //! A committer thread.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,16 +8,23 @@ use std::time::{Duration, Instant};
 use domain::Fault;
 
 use super::checkpoint::Checkpointer;
+use super::chore::{Chore, Ridden, Ride};
 use super::group::{self, Merge};
 use super::queue::Queue;
 use super::{Errand, Job, Pending, now};
 use crate::dialect::{Role, TURN};
-use crate::failure::{Failure, Trouble};
+use crate::failure::{Failure, Result, Trouble};
 use crate::link::Link;
 use crate::manager::Connector;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a transaction came to.
+struct Done {
+    outcomes: group::Outcomes,
+    ridden: Option<Ridden>,
+}
 
 /// A thread with its own connection.
 pub(super) struct Worker {
@@ -31,6 +39,10 @@ pub(super) struct Worker {
     locked: Option<Instant>,
     /// Where there is a log to move.
     checkpointer: Option<Checkpointer>,
+    /// What rides in the next groups, and the chores behind it.
+    chores: VecDeque<Chore>,
+    /// When the last group was committed.
+    committed: Option<Instant>,
 }
 
 impl Worker {
@@ -41,25 +53,49 @@ impl Worker {
     ) -> std::io::Result<Self> {
         let logs = connector.target.has_single_writer();
         let checkpointer = logs.then(|| Checkpointer::start(&connector)).transpose()?;
-        Ok(Self { queue, connector, link: None, pause: None, patience, locked: None, checkpointer })
+        let chores = VecDeque::new();
+        Ok(Self {
+            queue,
+            connector,
+            link: None,
+            pause: None,
+            patience,
+            locked: None,
+            checkpointer,
+            chores,
+            committed: None,
+        })
     }
 
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
-        while let Some(jobs) = self.queue.take() {
+        while let Some(jobs) = self.queue.take(self.for_company()) {
             // Waiters that are dropped while a panic unwinds are told so.
             if catch_unwind(AssertUnwindSafe(|| self.work(jobs))).is_err() {
                 tracing::error!("the committer panicked; its transaction is rolled back");
                 self.drop_link();
+                // It may be what it panicked at.
+                self.chores.pop_front();
             }
         }
+        self.chores.drain(..).for_each(Chore::end);
         self.checkpointer = None;
         if let Some(Err(error)) = self.link.as_mut().map(|link| link.db().checkpoint()) {
             tracing::warn!(%error, "the last checkpoint failed; the next start will do it");
         }
     }
 
+    /// How long to wait for jobs before a chore is done alone.
+    fn for_company(&self) -> Option<Duration> {
+        let quiet = self.committed.map_or(Duration::MAX, |committed| now().saturating_duration_since(committed));
+        (!self.chores.is_empty()).then(|| Chore::patience(quiet))
+    }
+
     fn work(&mut self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            self.do_chore();
+            return;
+        }
         let mut group = Vec::with_capacity(jobs.len());
         let mut later = Vec::new();
         for job in jobs {
@@ -70,6 +106,7 @@ impl Worker {
                     later.extend(self.run_errand(errand));
                     self.drop_broken();
                 }
+                Job::Chore(chore) => self.chores.push_back(chore),
             }
         }
         later.extend(self.commit(group));
@@ -100,16 +137,20 @@ impl Worker {
         if group.is_empty() {
             return Vec::new();
         }
+        self.committed = Some(now());
         match self.attempt_twice(&group) {
-            Ok(outcomes) => {
+            Ok(Done { outcomes, ridden }) => {
                 let batches = outcomes.len();
                 self.note(&outcomes);
                 group::count(&self.connector.meter, &outcomes);
-                for (pending, outcome) in group.into_iter().zip(outcomes) {
-                    let outcome = outcome.map_err(|trouble| self.connector.explain(trouble).into());
-                    pending.waiter.answer(outcome);
-                }
-                self.move_log(batches);
+                let mut answers = group.into_iter().zip(outcomes);
+                self.connector.meter.answering(&mut || {
+                    for (pending, outcome) in answers.by_ref() {
+                        let outcome = outcome.map_err(|trouble| self.connector.explain(trouble).into());
+                        pending.waiter.answer(outcome);
+                    }
+                });
+                self.end_ride(ridden, batches);
                 Vec::new()
             }
             Err(trouble) if trouble.is_not_our_turn() => {
@@ -131,10 +172,43 @@ impl Worker {
         }
     }
 
-    /// Once all are answered.
-    fn move_log(&mut self, batches: usize) {
+    /// Does some of a chore in a transaction of its own, since nobody has come to take it along.
+    fn do_chore(&mut self) {
+        match self.attempt_twice(&[]) {
+            Ok(done) => self.end_ride(done.ridden, 0),
+            Err(trouble) if trouble.is_not_our_turn() && !self.is_chore_late() => self.note_lock(&trouble),
+            Err(trouble) => {
+                if let Some(chore) = self.chores.pop_front() {
+                    chore.fail(self.connector.explain(trouble));
+                }
+            }
+        }
+    }
+
+    fn is_chore_late(&self) -> bool {
+        self.chores.front().is_some_and(|chore| chore.is_late(now()))
+    }
+
+    /// Once all are answered whose `batches` it rode with.
+    fn end_ride(&mut self, ridden: Option<Ridden>, batches: usize) {
+        let rows = ridden.as_ref().map_or(0, |(_, outcome)| *outcome.as_ref().unwrap_or(&0));
+        self.note_ride(ridden);
+        self.move_log(batches.saturating_add(rows));
+    }
+
+    /// Notes what became of the part of a chore that was in a transaction which has ended. Chores take turns.
+    fn note_ride(&mut self, ridden: Option<Ridden>) {
+        let Some((count, outcome)) = ridden else { return };
+        let Some(chore) = self.chores.pop_front() else { return };
+        match outcome {
+            Ok(removed) => self.chores.extend(chore.advance(count, removed)),
+            Err(failure) => chore.fail(trouble_of(failure)),
+        }
+    }
+
+    fn move_log(&mut self, changes: usize) {
         if let (Some(checkpointer), Some(link)) = (&mut self.checkpointer, &mut self.link) {
-            checkpointer.committed(link, batches);
+            checkpointer.committed(link, changes);
         }
     }
 
@@ -156,32 +230,36 @@ impl Worker {
         }
     }
 
-    fn attempt_twice(&mut self, group: &[Pending]) -> Result<group::Outcomes, Trouble> {
+    fn attempt_twice(&mut self, group: &[Pending]) -> Result<Done, Trouble> {
         if self.connector.health.is_ill() {
             // Nothing is written into a file that the next start will not find.
             self.connector.is_in_place()?;
         }
-        let outcomes = self.attempt(group);
-        if outcomes.as_ref().is_err_and(|trouble| trouble.lost) && self.pause.is_none() {
+        let done = self.attempt(group);
+        if done.as_ref().is_err_and(|trouble| trouble.lost) && self.pause.is_none() {
             // The connection had died in its sleep; nothing was committed.
             return self.attempt(group);
         }
-        outcomes
+        done
     }
 
-    fn attempt(&mut self, group: &[Pending]) -> Result<group::Outcomes, Trouble> {
+    fn attempt(&mut self, group: &[Pending]) -> Result<Done, Trouble> {
         let merge =
             if self.connector.target.has_single_writer() { Merge::Anything } else { Merge::NothingFailed };
         let connector = Arc::clone(&self.connector);
-        let link = self.connection()?;
+        self.connection()?;
+        let Some(link) = &mut self.link else { return Err(no_connection()) };
+        let mut ride = Ride::new(self.chores.front(), group.len());
         let beat = connector.commits.beat();
-        let outcomes = group::commit(link, group, merge);
-        if outcomes.as_ref().is_ok_and(|outcomes| outcomes.iter().any(Result::is_ok)) {
+        let outcomes = group::commit(link, group, merge, &mut ride);
+        if outcomes.as_ref().is_ok_and(|outcomes| outcomes.is_empty() || outcomes.iter().any(Result::is_ok)) {
             beat.went_well();
         }
-        if outcomes.as_ref().is_err_and(Trouble::is_not_our_turn) {
-            return outcomes;
-        }
+        let ridden = ride.end();
+        let outcomes = match outcomes {
+            Err(trouble) if trouble.is_not_our_turn() => return Err(trouble),
+            outcomes => outcomes,
+        };
         self.locked = None;
         match (&outcomes, self.link.as_mut()) {
             (Err(trouble), Some(link)) if trouble.lost => self.connector.lost(link),
@@ -190,7 +268,16 @@ impl Worker {
             _ => {}
         }
         self.drop_broken();
-        outcomes
+        match outcomes {
+            Ok(outcomes) => Ok(Done { outcomes, ridden }),
+            Err(trouble) => {
+                if matches!(ridden, Some((_, Err(_)))) {
+                    // Its own fault, perhaps; the next group is to be spared it.
+                    self.note_ride(ridden);
+                }
+                Err(trouble)
+            }
+        }
     }
 
     fn drop_broken(&mut self) {
@@ -226,12 +313,16 @@ impl Worker {
                 }
             }
         }
-        self.link.as_mut().ok_or_else(|| Trouble {
-            table: "connection",
-            operation: "connect",
-            message: "no connection".to_owned(),
-            lost: false,
-        })
+        self.link.as_mut().ok_or_else(no_connection)
+    }
+}
+
+fn no_connection() -> Trouble {
+    Trouble {
+        table: "connection",
+        operation: "connect",
+        message: "no connection".to_owned(),
+        lost: false,
     }
 }
 

@@ -195,6 +195,30 @@ pub(crate) fn next_with_old(link: &mut Link, before: i64, after: i64) -> Result<
     Ok((None, Some(last)))
 }
 
+/// A row's key: tenant, segment, id.
+pub(crate) type Key = (i64, i64, Vec<u8>);
+
+/// At most `limit` rows of a tenant, present or past, from segments older than `before`, oldest first.
+pub(crate) fn old(link: &mut Link, tenant: i64, before: i64, limit: i64) -> Result<Vec<Key>> {
+    audit_log::table
+        .filter(audit_log::tenant_id.eq(tenant))
+        .filter(audit_log::segment.lt(before))
+        .select((audit_log::tenant_id, audit_log::segment, audit_log::id))
+        .order((audit_log::segment, audit_log::id))
+        .limit(limit)
+        .load(link.read())
+        .map_err(on(TABLE, "select"))
+}
+
+/// Removes a row of a month that is past.
+pub(crate) fn remove_old(link: &mut Link, (tenant, segment, id): &Key) -> Result<usize> {
+    let row = audit_log::table
+        .filter(audit_log::tenant_id.eq(tenant))
+        .filter(audit_log::segment.eq(segment))
+        .filter(audit_log::id.eq(id));
+    each!(link.write(), db => diesel::delete(row).execute(db)).map_err(on(TABLE, "delete"))
+}
+
 /// Removes at most `limit` rows of a tenant, present or past, from segments older than `before`, oldest first.
 pub(crate) fn expire(link: &mut Link, tenant: i64, before: i64, limit: i64) -> Result<usize> {
     let old =

@@ -56,21 +56,22 @@ fn instant(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(Timestamp::from_millis)
 }
 
-/// What one step of a sweep did to a table.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Swept {
-    /// Rows that were due.
-    pub(crate) found: usize,
-    /// Rows that were removed: another node may have been faster.
-    pub(crate) removed: usize,
-}
+/// A row's tenant, and its key within it.
+pub(crate) type RowKey = (i64, Vec<u8>);
 
-/// Keys of rows, by tenant: rows are deleted by their whole keys, one statement per tenant. (A comparison of pairs
-/// with a subquery would make SQLite scan the tenant.)
-fn by_tenant(keys: Vec<(i64, Vec<u8>)>) -> BTreeMap<i64, Vec<Vec<u8>>> {
+/// Has `remove` remove each tenant's rows, and tells how many it did: rows are deleted by their whole keys, one
+/// statement per tenant. (A comparison of pairs with a subquery would make SQLite scan the tenant.)
+fn remove_by_tenant(
+    keys: &[RowKey],
+    mut remove: impl FnMut(i64, Vec<&[u8]>) -> Result<usize>,
+) -> Result<usize> {
     let mut grouped = BTreeMap::<_, Vec<_>>::new();
     for (tenant, key) in keys {
-        grouped.entry(tenant).or_default().push(key);
+        grouped.entry(*tenant).or_default().push(key.as_slice());
     }
-    grouped
+    let mut removed = 0;
+    for (tenant, keys) in grouped {
+        removed += remove(tenant, keys)?;
+    }
+    Ok(removed)
 }

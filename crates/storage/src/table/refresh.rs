@@ -7,7 +7,7 @@ use domain::{
 };
 
 use super::facts::Facts;
-use super::{Swept, blob, by_tenant, instant, locator, millis};
+use super::{RowKey, blob, instant, locator, millis, remove_by_tenant};
 use crate::dialect::each;
 use crate::failure::{Result, on, require, sound};
 use crate::kept;
@@ -282,45 +282,65 @@ pub(crate) fn clear(link: &mut Link, tenant: TenantId) -> Result<()> {
     diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(FAMILIES, "delete"))
 }
 
-/// Removes at most `limit` tokens of families that have expired, of all tenants. Tokens end with their family, and
-/// so need no index of their own for it.
-pub(crate) fn expire_tokens(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
+/// At most `limit` tokens of families that have expired, of all tenants. Tokens end with their family, and so need no
+/// index of their own for it.
+pub(crate) fn due_tokens(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<RowKey>> {
     let same_family = refresh_tokens::tenant_id
         .eq(refresh_families::tenant_id)
         .and(refresh_tokens::family.eq(refresh_families::locator));
-    let keys: Vec<(i64, Vec<u8>)> = refresh_families::table
+    refresh_families::table
         .inner_join(refresh_tokens::table.on(same_family))
         .filter(refresh_families::expires_at.le(now.millis()))
         .select((refresh_tokens::tenant_id, refresh_tokens::locator))
         .order(refresh_families::expires_at)
         .limit(limit)
         .load(link.read())
-        .map_err(on(TOKENS, "select"))?;
-    let mut swept = Swept { found: keys.len(), removed: 0 };
-    for (tenant, locators) in by_tenant(keys) {
+        .map_err(on(TOKENS, "select"))
+}
+
+/// Removes a token whose family was due: when a family expires never changes.
+pub(crate) fn remove_due_token(link: &mut Link, (tenant, locator): &RowKey) -> Result<usize> {
+    let row = refresh_tokens::table
+        .filter(refresh_tokens::tenant_id.eq(tenant))
+        .filter(refresh_tokens::locator.eq(locator));
+    each!(link.write(), db => diesel::delete(row).execute(db)).map_err(on(TOKENS, "delete"))
+}
+
+/// Removes tokens whose families were due, in one statement for each tenant.
+pub(crate) fn remove_all_due_tokens(link: &mut Link, keys: &[RowKey]) -> Result<usize> {
+    remove_by_tenant(keys, |tenant, locators| {
         let rows = refresh_tokens::table
             .filter(refresh_tokens::tenant_id.eq(tenant))
             .filter(refresh_tokens::locator.eq_any(locators));
-        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(TOKENS, "delete"))?;
-    }
-    Ok(swept)
+        diesel::delete(rows).execute(link.write()).map_err(on(TOKENS, "delete"))
+    })
 }
 
-/// Removes at most `limit` families that have expired, of all tenants, with what tokens they have left.
-pub(crate) fn expire_families(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
-    let keys: Vec<(i64, Vec<u8>)> = refresh_families::table
+/// At most `limit` families that have expired, of all tenants.
+pub(crate) fn due_families(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<RowKey>> {
+    refresh_families::table
         .filter(refresh_families::expires_at.le(now.millis()))
         .select((refresh_families::tenant_id, refresh_families::locator))
         .order(refresh_families::expires_at)
         .limit(limit)
         .load(link.read())
-        .map_err(on(FAMILIES, "select"))?;
-    let mut swept = Swept { found: keys.len(), removed: 0 };
-    for (tenant, locators) in by_tenant(keys) {
+        .map_err(on(FAMILIES, "select"))
+}
+
+/// Removes a family that was due, with what tokens it has left.
+pub(crate) fn remove_due_family(link: &mut Link, (tenant, locator): &RowKey) -> Result<usize> {
+    let row = refresh_families::table
+        .filter(refresh_families::tenant_id.eq(tenant))
+        .filter(refresh_families::locator.eq(locator));
+    each!(link.write(), db => diesel::delete(row).execute(db)).map_err(on(FAMILIES, "delete"))
+}
+
+/// Removes families that were due, with what tokens they have left, in one statement for each tenant.
+pub(crate) fn remove_all_due_families(link: &mut Link, keys: &[RowKey]) -> Result<usize> {
+    remove_by_tenant(keys, |tenant, locators| {
         let rows = refresh_families::table
             .filter(refresh_families::tenant_id.eq(tenant))
             .filter(refresh_families::locator.eq_any(locators));
-        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(FAMILIES, "delete"))?;
-    }
-    Ok(swept)
+        diesel::delete(rows).execute(link.write()).map_err(on(FAMILIES, "delete"))
+    })
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use domain::{AuthMethod, Locator, RegistrationToken, Scopes, SecretDigest, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Swept, blob, by_tenant, from_json, locator, to_json};
+use super::{RowKey, blob, from_json, locator, to_json};
 use crate::dialect::each;
 use crate::failure::{Result, on, require, sound};
 use crate::link::Link;
@@ -134,21 +134,21 @@ pub(crate) fn remove(link: &mut Link, tenant: TenantId, id: &Locator) -> Result<
     require(diesel::delete(row).execute(link.write()).map_err(on(TABLE, "delete"))?)
 }
 
-/// Removes at most `limit` that have expired, of all tenants.
-pub(crate) fn expire(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
-    let keys: Vec<(i64, Vec<u8>)> = registration_tokens::table
+/// At most `limit` that have expired, of all tenants.
+pub(crate) fn due(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<RowKey>> {
+    registration_tokens::table
         .filter(registration_tokens::expires_at.le(now.millis()))
         .select((registration_tokens::tenant_id, registration_tokens::id))
         .order(registration_tokens::expires_at)
         .limit(limit)
         .load(link.read())
-        .map_err(on(TABLE, "select"))?;
-    let mut swept = Swept { found: keys.len(), removed: 0 };
-    for (tenant, ids) in by_tenant(keys) {
-        let rows = registration_tokens::table
-            .filter(registration_tokens::tenant_id.eq(tenant))
-            .filter(registration_tokens::id.eq_any(ids));
-        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(TABLE, "delete"))?;
-    }
-    Ok(swept)
+        .map_err(on(TABLE, "select"))
+}
+
+/// Removes one that was due: when it expires never changes.
+pub(crate) fn remove_due(link: &mut Link, (tenant, id): &RowKey) -> Result<usize> {
+    let row = registration_tokens::table
+        .filter(registration_tokens::tenant_id.eq(tenant))
+        .filter(registration_tokens::id.eq(id));
+    each!(link.write(), db => diesel::delete(row).execute(db)).map_err(on(TABLE, "delete"))
 }

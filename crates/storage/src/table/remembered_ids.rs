@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use domain::{Remembered, RememberedFor, RememberedKey, TenantId, Timestamp};
 
-use super::Swept;
 use crate::dialect::each;
 use crate::failure::{Result, on};
 use crate::link::Link;
@@ -90,27 +89,44 @@ pub(crate) fn clear(link: &mut Link, tenant: TenantId) -> Result<()> {
     diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(TABLE, "delete"))
 }
 
-/// Removes at most `limit` that may be forgotten, of all tenants.
-pub(crate) fn expire(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
-    let due = || remembered_ids::table.filter(remembered_ids::expires_at.le(now.millis()));
-    let keys: Vec<(i64, String, Vec<u8>)> = due()
+/// An identifier's key: tenant, purpose, digest.
+pub(crate) type Key = (i64, String, Vec<u8>);
+
+/// At most `limit` that may be forgotten, of all tenants.
+pub(crate) fn due(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<Key>> {
+    remembered_ids::table
+        .filter(remembered_ids::expires_at.le(now.millis()))
         .select((remembered_ids::tenant_id, remembered_ids::purpose, remembered_ids::id))
         .order(remembered_ids::expires_at)
         .limit(limit)
         .load(link.read())
-        .map_err(on(TABLE, "select"))?;
-    let mut swept = Swept { found: keys.len(), removed: 0 };
+        .map_err(on(TABLE, "select"))
+}
+
+/// Removes one that is due still: its end may have moved in between.
+pub(crate) fn remove_due(link: &mut Link, (tenant, purpose, id): &Key, now: Timestamp) -> Result<usize> {
+    let row = remembered_ids::table
+        .filter(remembered_ids::tenant_id.eq(tenant))
+        .filter(remembered_ids::purpose.eq(purpose))
+        .filter(remembered_ids::id.eq(id))
+        .filter(remembered_ids::expires_at.le(now.millis()));
+    each!(link.write(), db => diesel::delete(row).execute(db)).map_err(on(TABLE, "delete"))
+}
+
+/// Removes those that are due still, in one statement for each tenant and purpose.
+pub(crate) fn remove_all_due(link: &mut Link, keys: &[Key], now: Timestamp) -> Result<usize> {
     let mut grouped = BTreeMap::<_, Vec<_>>::new();
     for (tenant, purpose, id) in keys {
         grouped.entry((tenant, purpose)).or_default().push(id);
     }
+    let mut removed = 0;
     for ((tenant, purpose), ids) in grouped {
-        // Due still: its end may have moved in between.
-        let rows = due()
+        let rows = remembered_ids::table
             .filter(remembered_ids::tenant_id.eq(tenant))
             .filter(remembered_ids::purpose.eq(purpose))
-            .filter(remembered_ids::id.eq_any(ids));
-        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(TABLE, "delete"))?;
+            .filter(remembered_ids::id.eq_any(ids))
+            .filter(remembered_ids::expires_at.le(now.millis()));
+        removed += diesel::delete(rows).execute(link.write()).map_err(on(TABLE, "delete"))?;
     }
-    Ok(swept)
+    Ok(removed)
 }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use domain::{ClientId, Locator, Scopes, SecretDigest, Session, TenantId, Timestamp, Ttl, UserId};
 
 use super::facts::Facts;
-use super::{Swept, blob, by_tenant, locator};
+use super::{RowKey, blob, locator, remove_by_tenant};
 use crate::dialect::each;
 use crate::failure::{Result, on, sound};
 use crate::kept;
@@ -157,20 +157,28 @@ pub(crate) fn clear(link: &mut Link, tenant: TenantId) -> Result<()> {
     diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(TABLE, "delete"))
 }
 
-/// Removes at most `limit` that have expired, of all tenants.
-pub(crate) fn expire(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
-    let keys: Vec<(i64, Vec<u8>)> = sessions::table
+/// At most `limit` that have expired, of all tenants.
+pub(crate) fn due(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<RowKey>> {
+    sessions::table
         .filter(sessions::expires_at.le(now.millis()))
         .select((sessions::tenant_id, sessions::locator))
         .order(sessions::expires_at)
         .limit(limit)
         .load(link.read())
-        .map_err(on(TABLE, "select"))?;
-    let mut swept = Swept { found: keys.len(), removed: 0 };
-    for (tenant, locators) in by_tenant(keys) {
+        .map_err(on(TABLE, "select"))
+}
+
+/// Removes one that was due: when a session expires never changes.
+pub(crate) fn remove_due(link: &mut Link, (tenant, locator): &RowKey) -> Result<usize> {
+    let row = sessions::table.filter(sessions::tenant_id.eq(tenant)).filter(sessions::locator.eq(locator));
+    each!(link.write(), db => diesel::delete(row).execute(db)).map_err(on(TABLE, "delete"))
+}
+
+/// Removes those that were due, in one statement for each tenant.
+pub(crate) fn remove_all_due(link: &mut Link, keys: &[RowKey]) -> Result<usize> {
+    remove_by_tenant(keys, |tenant, locators| {
         let rows =
             sessions::table.filter(sessions::tenant_id.eq(tenant)).filter(sessions::locator.eq_any(locators));
-        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(TABLE, "delete"))?;
-    }
-    Ok(swept)
+        diesel::delete(rows).execute(link.write()).map_err(on(TABLE, "delete"))
+    })
 }

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use domain::{ClientId, SourceAddr, SourceFailures, TenantId, Timestamp};
 
-use super::{Swept, instant, millis, unchanged};
+use super::{instant, millis, unchanged};
 use crate::dialect::each;
 use crate::failure::{Result, on, require};
 use crate::kept;
@@ -114,27 +114,30 @@ pub(crate) fn forget_client(link: &mut Link, tenant: TenantId, client: &ClientId
         .map_err(on(TABLE, "delete"))
 }
 
-/// Removes at most `limit` that may be forgotten, of all tenants.
-pub(crate) fn expire(link: &mut Link, now: Timestamp, limit: i64) -> Result<Swept> {
-    let due = || source_failures::table.filter(source_failures::expires_at.le(now.millis()));
-    let keys: Vec<(i64, String, String)> = due()
+/// A counter's key: tenant, client, source.
+pub(crate) type Key = (i64, String, String);
+
+/// At most `limit` that may be forgotten, of all tenants.
+pub(crate) fn due(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<Key>> {
+    source_failures::table
+        .filter(source_failures::expires_at.le(now.millis()))
         .select((source_failures::tenant_id, source_failures::client_id, source_failures::source))
         .order(source_failures::expires_at)
         .limit(limit)
         .load(link.read())
-        .map_err(on(TABLE, "select"))?;
-    let mut swept = Swept { found: keys.len(), removed: 0 };
-    let mut grouped = std::collections::BTreeMap::<_, Vec<_>>::new();
-    for (tenant, client, source) in keys {
-        grouped.entry((tenant, client)).or_default().push(source);
-    }
-    for ((tenant, client), sources) in grouped {
-        // Due still: a new failure may have come in between.
-        let rows = due()
-            .filter(source_failures::tenant_id.eq(tenant))
-            .filter(source_failures::client_id.eq(client))
-            .filter(source_failures::source.eq_any(sources));
-        swept.removed += diesel::delete(rows).execute(link.write()).map_err(on(TABLE, "delete"))?;
-    }
-    Ok(swept)
+        .map_err(on(TABLE, "select"))
+}
+
+/// Removes one that is due still: a new failure may have come in between.
+pub(crate) fn remove_due(
+    link: &mut Link,
+    (tenant, client, source): &Key,
+    now: Timestamp,
+) -> Result<usize> {
+    let row = source_failures::table
+        .filter(source_failures::tenant_id.eq(tenant))
+        .filter(source_failures::client_id.eq(client))
+        .filter(source_failures::source.eq(source))
+        .filter(source_failures::expires_at.le(now.millis()));
+    each!(link.write(), db => diesel::delete(row).execute(db)).map_err(on(TABLE, "delete"))
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use domain::port::{Apply, RefreshLookup};
 use domain::{
-    AdminWrite, Applied, RegistrationToken, Remembered, RememberedFor, RememberedKey, Scopes, SecretDigest,
+    AdminWrite, Applied, Fault, RegistrationToken, Remembered, RememberedFor, RememberedKey, Scopes, SecretDigest,
     SourceFailures, Timestamp, Write, WriteBatch,
 };
 use storage::{Expired, TenantStore};
 use testkit::{client_id, source};
 
-use crate::records::{CLIENT, NOW, family, fresh, insert, later, locator, seed, session, token};
-use crate::support::{Fixture, both};
+use crate::records::{CLIENT, NOW, audit, family, fresh, insert, later, locator, seed, session, token};
+use crate::support::{Fixture, answer, both, hold_up, submit};
 
 both!(
     sessions_go_in_batches_when_they_have_expired,
@@ -20,6 +20,7 @@ both!(
     remembered_identifiers_go,
     registration_tokens_go,
     two_nodes_may_expire_at_once,
+    what_cannot_be_removed_harms_nobody,
 );
 
 fn commit(store: &TenantStore, writes: Vec<Write>) {
@@ -160,4 +161,101 @@ fn two_nodes_may_expire_at_once(fixture: &Fixture) {
     // A node leaves to the other what the other is removing.
     assert_eq!(one + two, 40);
     assert_eq!(fixture.raw().count("sessions"), 0);
+}
+
+/// Has `count` sessions, and as many remembered identifiers, that have expired by `later(3600)`.
+fn stock(store: &TenantStore, count: u8) {
+    for n in 0..count {
+        let key = RememberedKey::of(&[&[n]]);
+        let id = Remembered { purpose: RememberedFor::DpopProof, key, expires_at: later(3600) };
+        commit(store, vec![insert(fresh()), Write::Remember(id)]);
+    }
+}
+
+/// Submits `batches` while something expires, so that they meet in the committer; what was expired.
+fn expire_beside(fixture: &Fixture, store: &TenantStore, batches: u64) -> Expired {
+    let held = hold_up(fixture, store);
+    let told: Vec<_> = (0..batches).map(|_| submit(store, vec![audit()])).collect();
+    std::thread::scope(|scope| {
+        let expired = scope.spawn(|| expire(fixture, later(3600), 100));
+        // In a file, expiry joins those that wait.
+        while !fixture.is_server && fixture.database.counters().queue_length <= batches {
+            std::thread::yield_now();
+        }
+        drop(held);
+        assert!(told.iter().all(|told| answer(told) == Ok(Applied::Committed)));
+        expired.join().expect("it ends")
+    })
+}
+
+fn what_cannot_be_removed_harms_nobody(fixture: &Fixture) {
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    stock(&store, 12);
+    let (spoil, mend) = if fixture.is_server {
+        let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;
+            CREATE TRIGGER refuse BEFORE DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION refuse()";
+        (refuse, "DROP TRIGGER refuse ON sessions")
+    } else {
+        let refuse = "CREATE TRIGGER refuse BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END";
+        (refuse, "DROP TRIGGER refuse")
+    };
+    fixture.raw().run(spoil).expect("a trigger");
+    assert_eq!(expire_beside(fixture, &store, 5), Expired { remembered_ids: 12, ..Expired::default() });
+    assert_eq!(fixture.raw().count("sessions"), 12);
+    // And by itself, when there is nobody to ride with.
+    fixture.database.system().expire(later(3600), 100).expect_err("nothing can be removed");
+    fixture.raw().run(mend).expect("the trigger goes");
+    assert_eq!(expire(fixture, later(3600), 100), Expired { sessions: 12, ..Expired::default() });
+}
+
+/// How many transactions SQLite's log holds: frames with a size of the database in them end one (file format, 4.2).
+fn transactions(fixture: &Fixture) -> usize {
+    let log = std::fs::read(format!("{}-wal", fixture.file().display())).expect("the log");
+    let number = |at: usize| {
+        let bytes = log.get(at..at + 4).expect("a field").try_into().expect("four bytes");
+        u32::from_be_bytes(bytes)
+    };
+    let frame = 24 + usize::try_from(number(8)).expect("a page's size");
+    (32..log.len()).step_by(frame).filter(|at| number(at + 4) > 0).count()
+}
+
+#[test]
+fn in_a_file_rows_go_in_the_transactions_of_others() {
+    let fixture = Fixture::sqlite();
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    for _ in 0..20 {
+        commit(&store, vec![insert(fresh())]);
+    }
+    let before = transactions(&fixture);
+    assert_eq!(expire_beside(&fixture, &store, 10), Expired { sessions: 20, ..Expired::default() });
+    // That of who held the committer up, and that of the ten.
+    assert_eq!(transactions(&fixture), before + 2);
+    assert_eq!(fixture.raw().count("sessions"), 0);
+}
+
+#[test]
+fn what_waits_to_be_removed_is_told_when_the_committer_ends() {
+    let fixture = Fixture::sqlite();
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    for _ in 0..600 {
+        commit(&store, vec![insert(fresh())]);
+    }
+    let held = hold_up(&fixture, &store);
+    std::thread::scope(|scope| {
+        let expired = scope.spawn(|| fixture.database.system().expire(later(3600), 600));
+        while fixture.database.counters().queue_length == 0 {
+            std::thread::yield_now();
+        }
+        let ending = scope.spawn(|| fixture.database.shut_down());
+        drop(held);
+        ending.join().expect("it ends");
+        // All of it, or that it was not.
+        match expired.join().expect("it ends") {
+            Ok(expired) => assert_eq!(expired.sessions, 600),
+            Err(fault) => assert!(matches!(fault, Fault::Busy(_)), "{fault}"),
+        }
+    });
 }
