@@ -40,6 +40,10 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+/// The server's: floor and parts are what it is measured by, so they must not pay for another one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(clap::Parser)]
 #[command(about = "Measures Countersign, its parts, and the floor beneath it")]
 struct Cli {
