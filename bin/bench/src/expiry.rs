@@ -48,7 +48,7 @@ struct Scene {
 /// # Errors
 /// When anything was answered with an error.
 pub(crate) fn run(context: &Context) -> Result<Chapter> {
-    let (installation, url) = context.install(NAME, Guard::Hashing)?;
+    let (installation, url) = context.install(NAME, Guard::Expiring)?;
     let server = installation.serve()?;
     one_each(&server)?;
     load::run(server.address, lasting(), Pace::Full, context.span / 3)?;
