@@ -3,7 +3,7 @@
 use crate::cases::Host;
 use crate::formula::{efficiency, over_case, over_part, over_peer};
 use crate::pgbench;
-use crate::samples::{Samples, median};
+use crate::samples::{Samples, Seen, median};
 
 /// One demand.
 pub(crate) struct Bar {
@@ -71,7 +71,7 @@ fn of_machines(samples: &Samples) -> [Bar; 4] {
     let at_most = |demand: &str, found: Option<f64>, bar: f64| {
         Bar::at_most(format!("client_credentials: {demand} per request"), found, bar)
     };
-    let took = machine.map(|seen| seen.took);
+    let took = machine.filter(|seen| !seen.took.is_empty()).map(Seen::took);
     let held = machine.filter(|seen| !seen.held.is_empty());
     let p99 = held.map(|seen| median(seen.held.iter().map(|seen| seen.p99)));
     [

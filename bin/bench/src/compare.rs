@@ -7,8 +7,9 @@ use crate::context::Context;
 use crate::failure::Result;
 use crate::install::Guard;
 use crate::load::Pace;
+use crate::measure::Subject;
 use crate::output::{self, line};
-use crate::rates::{cases, measure};
+use crate::rates::cases;
 use crate::samples::{median, range};
 
 /// What one build gave: answers per second, processor time per request, and p99.
@@ -36,10 +37,10 @@ pub(crate) fn run(context: &Context, other: &Path) -> Result<()> {
         let mut worst = Vec::new();
         for _ in 0..context.runs {
             for (server, side) in servers.iter().zip(&mut sides) {
-                measure(context, case, server, Pace::Full, context.span / 4)?;
-                let (measured, cache) =
-                    context.undisturbed(|| measure(context, case, server, Pace::Full, context.span))?;
-                worst.push(cache);
+                let subject = Subject { context, case, server };
+                let warm = subject.warm_up(Pace::Full, context.span / 4, side.rates.last().copied())?;
+                let measured = subject.measure(Pace::Full, Some(warm))?;
+                worst.push(measured.cache);
                 side.rates.push(measured.observed.per_second);
                 side.processor.push(measured.processor);
                 side.p99.push(measured.observed.p99);

@@ -10,7 +10,7 @@ use crate::install::{Guard, Installation};
 use crate::parts::fill::Rows;
 use crate::place::Place;
 use crate::serving::{Server, pinned, run};
-use crate::{clock, proc, scrape};
+use crate::{clock, output, proc, scrape};
 
 /// How long anything may take that the bench waits for.
 const PATIENCE: Duration = Duration::from_mins(15);
@@ -39,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) quiet: Duration,
     /// That cache.
     pub(crate) cache: RefCell<SharedCache>,
+    /// What was void and measured again.
+    pub(crate) voided: RefCell<Vec<String>>,
 }
 
 impl Context {
@@ -74,6 +76,21 @@ impl Context {
         let before = self.cache.borrow_mut().wait(self.quiet);
         let done = work()?;
         Ok((done, before.max(self.cache.borrow_mut().step())))
+    }
+
+    /// Does `work`, and once more if it was void: one answer in a million may be lost to the machine, and a run of
+    /// forty minutes should not be. It is told, and stands in the result.
+    ///
+    /// # Errors
+    /// Those of the second time.
+    pub(crate) fn twice<T>(&self, what: &str, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        let failure = match work() {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure.of(what),
+        };
+        output::progress(&format!("{failure}; it is measured once more"));
+        self.voided.borrow_mut().push(failure.to_string());
+        work().map_err(|failure| failure.of(what))
     }
 
     /// Puts rows into an installation's database, of which the last expires in so many seconds.

@@ -10,7 +10,7 @@ use crate::chapter::Chapter;
 use crate::context::{Context, Usage, wait_for_expiry};
 use crate::failure::{Failure, Result};
 use crate::install::Guard;
-use crate::load::{self, MOST_LATE, Observed, Pace, Script};
+use crate::load::{self, Course, MOST_LATE, Observed, Pace, Script};
 use crate::parts::fill::Rows;
 use crate::samples::{median, range};
 use crate::serving::Server;
@@ -51,8 +51,8 @@ pub(crate) fn run(context: &Context) -> Result<Chapter> {
     let (installation, url) = context.install(NAME, Guard::Expiring)?;
     let server = installation.serve()?;
     one_each(&server)?;
-    load::run(server.address, lasting(), Pace::Full, context.span / 3)?;
-    let most = load::run(server.address, lasting(), Pace::Full, context.span)?.per_second;
+    load::run(server.address, lasting(), Course::full(context.span / 3))?;
+    let most = load::run(server.address, lasting(), Course::full(context.span))?.per_second;
     let pace = Pace::Held(most * HELD);
     let mut scenes = [Scene::default(), Scene::default(), Scene::default()];
     for number in 1..=context.runs {
@@ -60,8 +60,8 @@ pub(crate) fn run(context: &Context) -> Result<Chapter> {
         for (at, scene) in scenes.iter_mut().enumerate() {
             let scripts = if at == 1 { brief() } else { lasting() };
             match at {
-                0 => drop(load::run(server.address, scripts, pace, context.span / 6)?),
-                1 => drop(load::run(server.address, scripts, pace, BRIEFLY)?),
+                0 => drop(load::run(server.address, scripts, Course::of(pace, context.span / 6))?),
+                1 => drop(load::run(server.address, scripts, Course::of(pace, BRIEFLY))?),
                 _ => backlog(context, &url, &server)?,
             }
             let scripts = if at == 1 { brief() } else { lasting() };
@@ -82,7 +82,7 @@ fn measure(
     scene: &mut Scene,
 ) -> Result<()> {
     let (before, start) = (scrape::expired(server)?.sessions, Usage::now(context, server)?);
-    scene.runs.push(load::run(server.address, scripts, pace, context.span)?);
+    scene.runs.push(load::run(server.address, scripts, Course::of(pace, context.span))?);
     scene.others.push(Usage::now(context, server)?.since(&start).others(context.span));
     let removed = scrape::expired(server)?.sessions - before;
     scene.removed.push(removed / context.span.as_secs_f64());

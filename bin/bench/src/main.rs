@@ -18,6 +18,7 @@ mod formula;
 mod growth;
 mod install;
 mod load;
+mod measure;
 mod memory;
 mod output;
 mod overload;

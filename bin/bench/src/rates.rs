@@ -4,22 +4,19 @@
 use std::time::Duration;
 
 use crate::cases::{CASES, Case, Host, copy_documents};
-use crate::context::{Context, Usage};
-use crate::failure::{Failure, Result};
+use crate::context::Context;
+use crate::failure::Result;
 use crate::install::Guard;
-use crate::load::{self, Observed, Pace};
+use crate::load::{self, Course, Pace};
+use crate::measure::{Subject, prepared_for};
 use crate::pgbench::Pgbench;
-use crate::samples::Samples;
-use crate::scrape::{self, PerRequest};
+use crate::samples::{Samples, Seen};
 use crate::serving::Server;
 use crate::trips::Trips;
 use crate::{output, programs};
 
 /// Share of the maximum that a held rate is.
 pub(crate) const HELD: f64 = 0.7;
-
-/// Share of the core beyond which other programs are told of.
-const DISTURBED: f64 = 0.1;
 
 const NAME: &str = "rates";
 
@@ -101,19 +98,19 @@ fn parts(context: &Context, hosts: &Hosts, number: usize, samples: &mut Samples)
 
 fn full(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Samples) -> Result<()> {
     let Some(server) = hosts.server(case.host) else { return Ok(()) };
-    let warm = samples.case(case.host, case.name).is_some();
-    let warm_up = if warm { context.span / 6 } else { context.span };
-    measure(context, case, server, Pace::Full, warm_up)?;
-    let (measured, cache) =
-        context.undisturbed(|| measure(context, case, server, Pace::Full, context.span))?;
+    let subject = Subject { context, case, server };
+    let last = samples.case(case.host, case.name).and_then(Seen::last_rate);
+    let warm_up = if last.is_some() { context.span / 6 } else { context.span };
+    let warm = subject.warm_up(Pace::Full, warm_up, last)?;
+    let measured = subject.measure(Pace::Full, Some(last.map_or(warm, |last| last.max(warm))))?;
     if let Some(seen) = samples.case_mut(case.host, case.name) {
-        seen.cache.push(cache);
+        seen.cache.push(measured.cache);
         seen.full.push(measured.observed);
         seen.processor.push(measured.processor);
         seen.database.push(measured.database);
         seen.others.push(measured.others);
-        seen.took = measured.took;
-        seen.resident = server.resident()?;
+        seen.took.push(measured.took);
+        seen.resident.push(server.resident()?);
     }
     Ok(())
 }
@@ -122,11 +119,11 @@ fn held(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Sam
     let Some(seen) = samples.case_mut(case.host, case.name) else { return Ok(()) };
     seen.held_rate = seen.rate() * HELD;
     let pace = Pace::Held(seen.held_rate);
-    measure(context, case, &hosts.countersign, pace, context.span / 6)?;
-    let (measured, cache) =
-        context.undisturbed(|| measure(context, case, &hosts.countersign, pace, context.span))?;
+    let subject = Subject { context, case, server: &hosts.countersign };
+    subject.warm_up(pace, context.span / 6, None)?;
+    let measured = subject.measure(pace, None)?;
     seen.held.push(measured.observed);
-    seen.held_cache.push(cache);
+    seen.held_cache.push(measured.cache);
     seen.held_others.push(measured.others);
     Ok(())
 }
@@ -136,69 +133,19 @@ fn trips(context: &Context, hosts: &Hosts, samples: &mut Samples) -> Result<()> 
     let Some(postgres) = context.place.postgres() else { return Ok(()) };
     let trips = Trips::count(postgres)?;
     for case in cases(context).filter(|case| case.host == Host::Countersign) {
-        let second = Duration::from_secs(1);
-        let scripts = case.scripts(&hosts.countersign, second)?;
-        trips.reset()?;
-        let observed = load::run(case.target(&hosts.countersign)?, scripts, Pace::Full, second)?;
-        #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
-        let requests = observed.answered.max(1) as f64;
-        let found = trips.so_far(NAME)? / requests;
+        let course = Course::full(Duration::from_secs(1));
+        let last = samples.case(case.host, case.name).and_then(Seen::last_rate);
+        let found = context.twice(&format!("{}: round trips", case.name), || {
+            let scripts = case.scripts(&hosts.countersign, prepared_for(course, last))?;
+            trips.reset()?;
+            let observed = load::run(case.target(&hosts.countersign)?, scripts, course)?;
+            #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
+            let requests = observed.answered.max(1) as f64;
+            Ok(trips.so_far(NAME)? / requests)
+        })?;
         if let Some(seen) = samples.case_mut(case.host, case.name) {
             seen.trips = Some(found);
         }
     }
     trips.end()
-}
-
-/// What one run gave.
-pub(crate) struct Measured {
-    /// What the load saw.
-    pub(crate) observed: Observed,
-    took: PerRequest,
-    /// Microseconds per request.
-    pub(crate) processor: f64,
-    /// Those of the database server's processes.
-    database: f64,
-    /// Share of the core.
-    others: f64,
-}
-
-/// Measures one case once.
-///
-/// # Errors
-/// When anything was answered with an error.
-pub(crate) fn measure(
-    context: &Context,
-    case: &Case,
-    server: &Server,
-    pace: Pace,
-    span: Duration,
-) -> Result<Measured> {
-    let measured = || {
-        let scripts = case.scripts(server, span)?;
-        let ours = case.host == Host::Countersign;
-        let numbers =
-            || if ours { scrape::numbers(server, case.route) } else { Ok(scrape::Numbers::default()) };
-        let (before, start) = (numbers()?, Usage::now(context, server)?);
-        let observed = load::run(case.target(server)?, scripts, pace, span)?;
-        let used = Usage::now(context, server)?.since(&start);
-        let others = used.others(span);
-        if others > DISTURBED {
-            let (host, percent) = (case.host.name(), others * 100.0);
-            output::progress(&format!("{host}: {}: others took {percent:.0} % of the core", case.name));
-        }
-        if observed.generator.is_bottleneck(matches!(pace, Pace::Held(_))) {
-            let (host, generator) = (case.host.name(), observed.generator);
-            output::progress(&format!(
-                "{host}: {}: the load itself is the bottleneck: {generator:?}",
-                case.name
-            ));
-        }
-        #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
-        let requests = observed.answered.max(1) as f64;
-        let took = numbers()?.since(&before, requests);
-        let [processor, database] = [used.server, used.database].map(|used| used * 1e6 / requests);
-        Ok(Measured { observed, took, processor, database, others })
-    };
-    measured().map_err(|failure: Failure| failure.of(&format!("{}: {}", case.host.name(), case.name)))
 }

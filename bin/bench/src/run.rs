@@ -1,5 +1,6 @@
 //! The bench as the command line wants it.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -100,7 +101,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         peers: args.peers.clone(),
         only: args.only.clone(),
         quiet: Duration::from_secs_f64(args.quiet.clamp(0.0, 600.0)),
-        cache: SharedCache::new().into(),
+        cache: SharedCache::known().into(),
+        voided: RefCell::default(),
     };
     report::begin(context.place.name())?;
     if let Some(other) = &args.against {

@@ -29,16 +29,32 @@ pub(crate) struct Seen {
     pub(crate) trips: Option<f64>,
     /// The rate that was held.
     pub(crate) held_rate: f64,
-    /// What the last run took.
-    pub(crate) took: PerRequest,
-    /// Memory after the last run, MB.
-    pub(crate) resident: f64,
+    /// What each run took.
+    pub(crate) took: Vec<PerRequest>,
+    /// Memory after each run, MB.
+    pub(crate) resident: Vec<f64>,
 }
 
 impl Seen {
     /// The median rate at full pace.
     pub(crate) fn rate(&self) -> f64 {
         median(self.full.iter().map(|seen| seen.per_second))
+    }
+
+    /// The rate of the last run at full pace.
+    pub(crate) fn last_rate(&self) -> Option<f64> {
+        self.full.last().map(|seen| seen.per_second)
+    }
+
+    /// The median of what the runs took, figure by figure.
+    pub(crate) fn took(&self) -> PerRequest {
+        let of = |what: fn(&PerRequest) -> f64| median(self.took.iter().map(what));
+        PerRequest {
+            reads: of(|took| took.reads),
+            rows: of(|took| took.rows),
+            batches: of(|took| took.batches),
+            group: of(|took| took.group),
+        }
     }
 
     /// The rate of one run.
