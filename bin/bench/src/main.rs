@@ -86,7 +86,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::progress(&format!("no result: {failure}"));
+            output::progress(&format!("failed: {failure}"));
             ExitCode::FAILURE
         }
     }

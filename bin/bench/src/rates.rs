@@ -37,35 +37,39 @@ impl Hosts {
     }
 }
 
-/// Measures all of it.
+/// Measures all of it. A case that fails is told and left out; the others go on.
 ///
 /// # Errors
-/// When anything was answered with an error: then there is no result.
-pub(crate) fn run(context: &Context) -> Result<Samples> {
+/// When anything else fails: then what is in `samples` is not all of it.
+pub(crate) fn run(context: &Context, samples: &mut Samples) -> Result<()> {
     let (installation, _url) = context.install(NAME, Guard::Down)?;
     let countersign = installation.serve()?;
     let floor = programs::floor(&context.bench)?;
     copy_documents(&countersign, &floor)?;
     let peer = context.peers.as_deref().map(programs::oidc_provider).transpose()?;
     let hosts = Hosts { floor, countersign, peer, pgbench: Pgbench::prepare(context)? };
-    let mut samples = Samples::default();
+    let mut left: Vec<_> = cases(context).collect();
     for number in 1..=context.runs {
         output::progress(&format!("run {number} of {}: parts", context.runs));
-        parts(context, &hosts, number, &mut samples)?;
-        for case in cases(context) {
-            full(context, case, &hosts, &mut samples)?;
-        }
+        parts(context, &hosts, number, samples)?;
+        left.retain(|case| is_whole(context, case, full(context, case, &hosts, samples), samples));
     }
     for number in 1..=context.runs {
         output::progress(&format!("held rates, run {number} of {}", context.runs));
-        for case in cases(context).filter(|case| case.host == Host::Countersign) {
-            held(context, case, &hosts, &mut samples)?;
-        }
+        left.retain(|case| is_whole(context, case, held(context, case, &hosts, samples), samples));
     }
-    trips(context, &hosts, &mut samples)?;
+    trips(context, &hosts, samples)?;
     drop(hosts);
-    context.place.remove(NAME)?;
-    Ok(samples)
+    context.place.remove(NAME)
+}
+
+/// Whether a case was measured; otherwise it is forgotten.
+fn is_whole(context: &Context, case: &Case, done: Result<()>, samples: &mut Samples) -> bool {
+    done.inspect_err(|failure| {
+        context.failed(failure);
+        samples.forget(case.host, case.name);
+    })
+    .is_ok()
 }
 
 /// The cases that are wanted.
@@ -75,25 +79,34 @@ pub(crate) fn cases(context: &Context) -> impl Iterator<Item = &'static Case> {
 }
 
 fn parts(context: &Context, hosts: &Hosts, number: usize, samples: &mut Samples) -> Result<()> {
-    let name = format!("parts_{number}");
-    let (folder, url) = (context.data.join(&name), context.place.fresh(&name)?);
+    let mut attempts = 1..;
+    let rates = context.twice("parts", || {
+        // Of its own, for one that failed may have left something.
+        let name = format!("parts_{number}_{}", attempts.next().unwrap_or_default());
+        parts_in(context, hosts, &name)
+    })?;
+    for (name, rate) in rates {
+        samples.part(&name, rate);
+    }
+    Ok(())
+}
+
+fn parts_in(context: &Context, hosts: &Hosts, name: &str) -> Result<Vec<(String, f64)>> {
+    let (folder, url) = (context.data.join(name), context.place.fresh(name)?);
     std::fs::create_dir_all(&folder)?;
     // There are many of them, and each is steadier than a whole.
     let seconds = (context.span.as_secs_f64() / 2.0).max(0.5);
     let (rates, _cache) = context.undisturbed(|| programs::parts(&context.bench, &folder, &url, seconds))?;
-    for (name, rate) in rates {
-        samples.part(&name, rate.as_f64().unwrap_or_default());
-    }
-    context.place.remove(&name)?;
+    context.place.remove(name)?;
+    let mut rates: Vec<_> =
+        rates.into_iter().map(|(name, rate)| (name, rate.as_f64().unwrap_or_default())).collect();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some seconds")]
     let seconds = seconds.ceil() as u64;
-    samples.part("openssl speed rsa2048", programs::openssl(seconds)?);
-    for (name, rate) in
-        hosts.pgbench.iter().map(|pgbench| pgbench.rates(seconds)).collect::<Result<Vec<_>>>()?.concat()
-    {
-        samples.part(name, rate);
+    rates.push(("openssl speed rsa2048".to_owned(), programs::openssl(seconds)?));
+    if let Some(pgbench) = &hosts.pgbench {
+        rates.extend(pgbench.rates(seconds)?.into_iter().map(|(name, rate)| (name.to_owned(), rate)));
     }
-    Ok(())
+    Ok(rates)
 }
 
 fn full(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Samples) -> Result<()> {
@@ -116,6 +129,9 @@ fn full(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Sam
 }
 
 fn held(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Samples) -> Result<()> {
+    if case.host != Host::Countersign {
+        return Ok(());
+    }
     let Some(seen) = samples.case_mut(case.host, case.name) else { return Ok(()) };
     seen.held_rate = seen.rate() * HELD;
     let pace = Pace::Held(seen.held_rate);
@@ -133,6 +149,9 @@ fn trips(context: &Context, hosts: &Hosts, samples: &mut Samples) -> Result<()> 
     let Some(postgres) = context.place.postgres() else { return Ok(()) };
     let trips = Trips::count(postgres)?;
     for case in cases(context).filter(|case| case.host == Host::Countersign) {
+        if samples.case(case.host, case.name).is_none() {
+            continue;
+        }
         let course = Course::full(Duration::from_secs(1));
         let last = samples.case(case.host, case.name).and_then(Seen::last_rate);
         let found = context.twice(&format!("{}: round trips", case.name), || {
