@@ -46,7 +46,9 @@ pub(crate) fn run(context: &Context, samples: &mut Samples) -> Result<()> {
     let countersign = installation.serve()?;
     let floor = programs::floor(&context.bench)?;
     copy_documents(&countersign, &floor)?;
-    let peer = context.peers.as_deref().map(programs::oidc_provider).transpose()?;
+    let complaints = context.data.join("oidc-provider.log");
+    let peer = context.peers.as_deref().map(|folder| programs::oidc_provider(folder, &complaints));
+    let peer = peer.transpose()?;
     let hosts = Hosts { floor, countersign, peer, pgbench: Pgbench::prepare(context)? };
     let mut left: Vec<_> = cases(context).collect();
     for number in 1..=context.runs {
