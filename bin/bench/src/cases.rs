@@ -1,7 +1,5 @@
 //! What is asked of whom.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::credentials::Credentials;
@@ -53,16 +51,17 @@ pub(crate) struct Case {
     pub(crate) host: Host,
     /// What the server's metrics call it.
     pub(crate) route: &'static str,
-    prepare: fn(&Server, Duration) -> Result<Vec<Script>>,
+    prepare: fn(&Server, usize) -> Result<Vec<Script>>,
 }
 
 impl Case {
-    /// A script for each connection, of which one run of `span` is made. Tokens that it needs are fetched from the server.
+    /// A script for each connection, of which one run of at most so many requests over all connections is made. Tokens
+    /// that it needs are fetched from the server; what takes long to make is made now.
     ///
     /// # Errors
     /// When the server does not give them.
-    pub(crate) fn scripts(&self, server: &Server, span: Duration) -> Result<Vec<Script>> {
-        (self.prepare)(server, span)
+    pub(crate) fn scripts(&self, server: &Server, requests: usize) -> Result<Vec<Script>> {
+        (self.prepare)(server, requests.saturating_add(CONNECTIONS))
     }
 
     /// Where its requests go.
@@ -86,7 +85,7 @@ const fn case(
     host: Host,
     name: &'static str,
     route: &'static str,
-    prepare: fn(&Server, Duration) -> Result<Vec<Script>>,
+    prepare: fn(&Server, usize) -> Result<Vec<Script>>,
 ) -> Case {
     Case { name, host, route, prepare }
 }
@@ -143,11 +142,11 @@ pub(crate) const CASES: [Case; 20] = [
             Some(MACHINE),
         )))
     }),
-    case(Host::Countersign, "private_key_jwt RS256", "token", |_, span| {
-        assertions(Alg::RS256, "rs256", span)
+    case(Host::Countersign, "private_key_jwt RS256", "token", |_, requests| {
+        assertions(Alg::RS256, "rs256", requests)
     }),
-    case(Host::Countersign, "private_key_jwt ES256", "token", |_, span| {
-        assertions(Alg::ES256, "es256", span)
+    case(Host::Countersign, "private_key_jwt ES256", "token", |_, requests| {
+        assertions(Alg::ES256, "es256", requests)
     }),
     case(Host::Countersign, "server_tls", "token", |_, _| {
         Ok(tokens("bench", "lasting", "Quartz-Lantern-48"))
@@ -198,9 +197,10 @@ fn introspections(server: &Server, token_path: &str, path: &str) -> Result<Vec<S
     })
 }
 
-fn assertions(alg: Alg, client: &'static str, span: Duration) -> Result<Vec<Script>> {
+fn assertions(alg: Alg, client: &'static str, requests: usize) -> Result<Vec<Script>> {
     let asserter =
-        Asserter::prepare(alg, client, &format!("POST {OWN}/token"), &format!("{PUBLIC}{OWN}"), span)?;
+        Asserter::prepare(alg, client, &format!("POST {OWN}/token"), &format!("{PUBLIC}{OWN}"), requests)?;
+    // Each connection holds its next request.
     each(|| Script::assertion(&asserter))
 }
 

@@ -10,10 +10,10 @@ use crate::install::{Guard, Installation};
 use crate::parts::fill::Rows;
 use crate::place::Place;
 use crate::serving::{Server, pinned, run};
-use crate::{clock, proc, scrape};
+use crate::{clock, output, proc, scrape};
 
 /// How long anything may take that the bench waits for.
-const PATIENCE: Duration = Duration::from_mins(15);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(15);
 
 /// What the command line says, and what follows from it.
 pub(crate) struct Context {
@@ -39,6 +39,10 @@ pub(crate) struct Context {
     pub(crate) quiet: Duration,
     /// That cache.
     pub(crate) cache: RefCell<SharedCache>,
+    /// What was void and measured again.
+    pub(crate) voided: RefCell<Vec<String>>,
+    /// What could not be measured at all.
+    pub(crate) failed: RefCell<Vec<String>>,
 }
 
 impl Context {
@@ -71,12 +75,45 @@ impl Context {
     /// # Errors
     /// Those of `work`.
     pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
-        let before = self.cache.borrow_mut().wait(self.quiet);
+        self.undisturbed_within(self.quiet, work)
+    }
+
+    /// The same with a patience of its own.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub(crate) fn undisturbed_within<T>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, f64)> {
+        let before = self.cache.borrow_mut().wait(patience);
         let done = work()?;
         Ok((done, before.max(self.cache.borrow_mut().step())))
     }
 
-    /// Puts rows into an installation's database, of which the last expires in so many seconds.
+    /// Does `work`, and once more if it was void: one answer in a million may be lost to the machine, and a run of
+    /// forty minutes should not be. It is told, and stands in the result.
+    ///
+    /// # Errors
+    /// Those of the second time.
+    pub(crate) fn twice<T>(&self, what: &str, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        let failure = match work() {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure.of(what),
+        };
+        output::progress(&format!("{failure}; it is measured once more"));
+        self.voided.borrow_mut().push(failure.to_string());
+        work().map_err(|failure| failure.of(what))
+    }
+
+    /// Notes, and tells, that something could not be measured; the rest goes on.
+    pub(crate) fn failed(&self, failure: &Failure) {
+        output::progress(&format!("failed: {failure}"));
+        self.failed.borrow_mut().push(failure.to_string());
+    }
+
+    /// Puts rows into an installation's database, of which the last expires in so many milliseconds.
     ///
     /// # Errors
     /// When the database refuses.
@@ -85,13 +122,13 @@ impl Context {
         url: &str,
         rows: Rows,
         tokens: u64,
-        expire_in: i64,
+        expire_in_ms: i64,
         per_milli: u32,
     ) -> Result<()> {
         let mut command = pinned(&self.bench);
         let rows = if rows == Rows::Sessions { "sessions" } else { "audit" };
         command.args(["fill", "--database", url, "--rows", rows, "--tokens", &tokens.to_string()]);
-        command.args(["--expire-in", &expire_in.to_string(), "--per-milli", &per_milli.to_string()]);
+        command.args(["--expire-in-ms", &expire_in_ms.to_string(), "--per-milli", &per_milli.to_string()]);
         run(command).map(drop)
     }
 }

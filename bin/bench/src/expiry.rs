@@ -1,130 +1,106 @@
-//! What expiry costs those who get tokens meanwhile.
+//! What expiry costs those who get tokens meanwhile: a held rate in blocks, each of which has every scene once, so that
+//! what is compared was measured within half a minute.
+
+pub(crate) mod blocks;
+mod stage;
 
 use std::time::Duration;
 
-use serde_json::json;
-
-use crate::bars::Bar;
 use crate::cases::tokens;
 use crate::chapter::Chapter;
-use crate::context::{Context, Usage, wait_for_expiry};
+use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::install::Guard;
-use crate::load::{self, MOST_LATE, Observed, Pace, Script};
-use crate::parts::fill::Rows;
-use crate::samples::{median, range};
+use crate::load::{self, Course, Pace, Script};
+use crate::measure::RAMP;
+use crate::output;
+use crate::rates::HELD;
+use crate::report::expiry::chapter;
+use crate::samples::median;
 use crate::serving::Server;
-use crate::{clock, output, scrape};
+use blocks::Block;
+use stage::Stage;
 
 const NAME: &str = "expiry";
 
-/// Share of the maximum that the held rate is.
-const HELD: f64 = 0.7;
+/// Short runs whose median is the capacity: a single one may be lucky.
+const CAPACITIES: usize = 5;
 
-/// How long the tokens of client `brief` live (`tenant.toml`), and a little.
-const BRIEFLY: Duration = Duration::from_millis(3500);
+/// Blocks for each run that is asked for.
+const BLOCKS: usize = 5;
 
-/// Expired tokens that wait when a backlog begins, for each second of a measurement.
-const BACKLOG: u32 = 50_000;
+/// The longest that is counted of a cell: many short ones say more of a tail than few long ones.
+const LONGEST: Duration = Duration::from_secs(2);
 
-/// How many tokens of a backlog are surely written in a second: in files, and in PostgreSQL.
-const WRITTEN: [u64; 2] = [10_000, 4000];
+/// Of both clients (`tenant.toml`).
+const SECRET: &str = "Quartz-Lantern-48";
 
-/// What is going on meanwhile.
-const SCENES: [&str; 3] = ["nothing expires", "as many expire as are issued", "a backlog is worked off"];
-
-/// Measurements of one scene.
-#[derive(Default)]
-struct Scene {
-    runs: Vec<Observed>,
-    /// Sessions removed per second.
-    removed: Vec<f64>,
-    /// Share of the core that other programs took.
-    others: Vec<f64>,
+/// What all blocks have in common.
+pub(crate) struct Plan {
+    /// Answers per second at full pace, run by run.
+    pub(crate) capacities: Vec<f64>,
+    /// The rate that is held, per second.
+    pub(crate) rate: f64,
+    /// What is counted of each cell.
+    pub(crate) span: Duration,
 }
 
-/// Measures the held rate in turn without expiry, with tokens that live for two seconds, and with a backlog.
+/// Measures the blocks. One that fails twice ends them; those before it are told.
 ///
 /// # Errors
-/// When anything was answered with an error.
+/// When the first one fails, or nothing is answered at all.
 pub(crate) fn run(context: &Context) -> Result<Chapter> {
-    let (installation, url) = context.install(NAME, Guard::Hashing)?;
+    let (installation, url) = context.install(NAME, Guard::Expiring)?;
     let server = installation.serve()?;
     one_each(&server)?;
-    load::run(server.address, lasting(), Pace::Full, context.span / 3)?;
-    let most = load::run(server.address, lasting(), Pace::Full, context.span)?.per_second;
-    let pace = Pace::Held(most * HELD);
-    let mut scenes = [Scene::default(), Scene::default(), Scene::default()];
-    for number in 1..=context.runs {
-        output::progress(&format!("expiry: run {number} of {}", context.runs));
-        for (at, scene) in scenes.iter_mut().enumerate() {
-            let scripts = if at == 1 { brief() } else { lasting() };
-            match at {
-                0 => drop(load::run(server.address, scripts, pace, context.span / 6)?),
-                1 => drop(load::run(server.address, scripts, pace, BRIEFLY)?),
-                _ => backlog(context, &url, &server)?,
+    let capacities = context.twice("capacity", || capacities(context, &server))?;
+    let rate = median(capacities.iter().copied()) * HELD;
+    let plan = Plan { capacities, rate, span: context.span.min(LONGEST) };
+    let course = Course::of(Pace::Held(rate), plan.span).after(RAMP);
+    let mut stage = Stage::of(context, &url, &server, course);
+    let count = context.runs.saturating_mul(BLOCKS);
+    let mut blocks: Vec<Block> = Vec::with_capacity(count);
+    for number in 1..=count {
+        output::progress(&format!("expiry: block {number} of {count}"));
+        match context.twice(&format!("{NAME}: block {number}"), || stage.block(number)) {
+            Ok(block) => blocks.push(block),
+            Err(failure) if blocks.is_empty() => return Err(failure),
+            Err(failure) => {
+                context.failed(&failure);
+                break;
             }
-            let scripts = if at == 1 { brief() } else { lasting() };
-            measure(context, &server, scripts, pace, scene)?;
-            quiet(&server)?;
         }
     }
     drop(server);
     context.place.remove(NAME)?;
-    Ok(chapter(context, most * HELD, &scenes))
+    Ok(chapter(&plan, &blocks))
 }
 
-fn measure(
-    context: &Context,
-    server: &Server,
-    scripts: Vec<Script>,
-    pace: Pace,
-    scene: &mut Scene,
-) -> Result<()> {
-    let (before, start) = (scrape::expired(server)?.sessions, Usage::now(context, server)?);
-    scene.runs.push(load::run(server.address, scripts, pace, context.span)?);
-    scene.others.push(Usage::now(context, server)?.since(&start).others(context.span));
-    let removed = scrape::expired(server)?.sessions - before;
-    scene.removed.push(removed / context.span.as_secs_f64());
-    Ok(())
-}
-
-/// Writes tokens that will all expire at one moment, and waits until the first of them are removed.
-fn backlog(context: &Context, url: &str, server: &Server) -> Result<()> {
-    let count = context.span.mul_f64(f64::from(BACKLOG)).as_secs();
-    let [files, postgres] = WRITTEN;
-    let written = if context.place.postgres().is_some() { postgres } else { files };
-    let ahead = count.checked_div(written).unwrap_or_default().saturating_add(3);
-    let before = scrape::expired(server)?.sessions;
-    context.fill(url, Rows::Sessions, count, i64::try_from(ahead)?, 1_000_000)?;
-    if scrape::expired(server)?.sessions > before {
-        return Err(Failure::new("a backlog expired before all of it was written"));
+fn capacities(context: &Context, server: &Server) -> Result<Vec<f64>> {
+    let span = context.span.min(Duration::from_secs(1));
+    load::run(server.address, lasting(), Course::full(span))?;
+    let one = || {
+        let (observed, _cache) = context.undisturbed_within(context.quiet / 5, || {
+            load::run(server.address, lasting(), Course::full(span).after(RAMP))
+        })?;
+        Ok(observed.per_second)
+    };
+    let found = std::iter::repeat_with(one).take(CAPACITIES).collect::<Result<Vec<_>>>()?;
+    if found.iter().any(|rate| *rate <= 0.0) {
+        return Err(Failure::new("nothing is answered at full pace"));
     }
-    wait_for_expiry(server, before + 1.0, 0.0)
+    Ok(found)
 }
 
-/// Waits until nothing expires any more.
-fn quiet(server: &Server) -> Result<()> {
-    loop {
-        let before = scrape::expired(server)?.sessions;
-        clock::pause(BRIEFLY);
-        wait_for_expiry(server, before, 0.0)?;
-        if scrape::expired(server)?.sessions <= before {
-            return Ok(());
-        }
-    }
-}
-
+/// A client whose tokens outlive the run.
 fn lasting() -> Vec<Script> {
     tokens("bench", "lasting", SECRET)
 }
 
+/// One whose tokens live for two seconds.
 fn brief() -> Vec<Script> {
     tokens("bench", "brief", SECRET)
 }
-
-/// Of both clients (`tenant.toml`).
-const SECRET: &str = "Quartz-Lantern-48";
 
 /// A token for each, so that their secrets are remembered.
 fn one_each(server: &Server) -> Result<()> {
@@ -132,45 +108,4 @@ fn one_each(server: &Server) -> Result<()> {
         scripts.first().map_or(Ok(()), |script| load::once(server.address, script.request()).map(drop))?;
     }
     Ok(())
-}
-
-fn chapter(context: &Context, rate: f64, scenes: &[Scene; 3]) -> Chapter {
-    let p99 = |scene: &Scene| median(scene.runs.iter().map(|run| run.p99));
-    let row = |(name, scene): (&str, &Scene)| {
-        let (low, high) = range(scene.runs.iter().map(|run| run.p99));
-        let late = median(scene.runs.iter().map(|run| run.generator.late));
-        vec![
-            name.to_owned(),
-            format!("{:.2}", median(scene.runs.iter().map(|run| run.p50))),
-            format!("{:.2}", p99(scene)),
-            format!("{low:.2} – {high:.2}"),
-            format!("{:.0}", median(scene.removed.iter().copied())),
-            format!("{late:.2}{}", if late > MOST_LATE { " (!)" } else { "" }),
-            format!("{:.0}", median(scene.others.iter().copied()) * 100.0),
-        ]
-    };
-    let [without, step, backlog] = scenes;
-    let times = |scene| Some(p99(scene) / p99(without)).filter(|times| times.is_finite());
-    let demand = |what| format!("p99 while {what}: at most 1.2 of that without");
-    let runs = |scene: &Scene| {
-        json!({
-            "p99_ms": scene.runs.iter().map(|run| run.p99).collect::<Vec<_>>(),
-            "removed_per_second": scene.removed, "others": scene.others,
-            "late_p99_ms": scene.runs.iter().map(|run| run.generator.late).collect::<Vec<_>>(),
-        })
-    };
-    Chapter {
-        name: NAME,
-        words: format!(
-            "`client_credentials` held at {rate:.0} per second while tokens expire; medians of {} runs:",
-            context.runs
-        ),
-        head: &["meanwhile", "p50 ms", "p99 ms", "range", "removed per s", "late p99 ms", "others %"],
-        rows: SCENES.into_iter().zip(scenes).map(row).collect(),
-        bars: vec![
-            Bar::at_most(demand(SCENES[1]), times(step), 1.2),
-            Bar::at_most(demand(SCENES[2]), times(backlog), 1.2),
-        ],
-        details: json!({ "without": runs(without), "in_step": runs(step), "backlog": runs(backlog) }),
-    }
 }

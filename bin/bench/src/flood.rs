@@ -10,7 +10,7 @@ use crate::failure::Result;
 use crate::install::Guard;
 use crate::load::connection::{basic, forwarded};
 use crate::load::flood::{CONNECTIONS, Flood, Flooded, Guess, source};
-use crate::load::{self, Observed, Pace, Script};
+use crate::load::{self, Course, Observed, Script};
 use crate::output;
 use crate::samples::{by_run, median, range};
 use crate::serving::Server;
@@ -46,12 +46,16 @@ pub(crate) fn run(context: &Context) -> Result<Chapter> {
     let server = installation.serve()?;
     // Its secret is remembered before thirty-two ask at once, which would be more guesses than one source may make.
     correct().first().map_or(Ok(()), |script| load::once(server.address, script.request()).map(drop))?;
-    load::run(server.address, correct(), Pace::Full, context.span)?;
+    load::run(server.address, correct(), Course::full(context.span))?;
     let mut scenes = SCENES.map(|_| Scene::default());
     for number in 1..=context.runs {
         output::progress(&format!("flood: run {number} of {}", context.runs));
         for (scene, (_, guess)) in scenes.iter_mut().zip(SCENES) {
-            measure(context, &server, guess, scene)?;
+            let (observed, flooded, others) =
+                context.twice(&format!("flood, run {number}"), || measure(context, &server, guess))?;
+            scene.runs.push(observed);
+            scene.flooded.merge(&flooded);
+            scene.others.push(others);
         }
     }
     drop(server);
@@ -59,17 +63,16 @@ pub(crate) fn run(context: &Context) -> Result<Chapter> {
     Ok(chapter(context, &scenes))
 }
 
-fn measure(context: &Context, server: &Server, guess: Option<Guess>, scene: &mut Scene) -> Result<()> {
+fn measure(context: &Context, server: &Server, guess: Option<Guess>) -> Result<(Observed, Flooded, f64)> {
     let flood = guess.map(|guess| Flood { guess, rate: RATE });
     // The first guesses of an address are free; what counts is what comes behind them.
-    load::beside(server.address, correct(), Pace::Full, context.span / 3, flood)?;
+    load::beside(server.address, correct(), Course::full(context.span / 3), flood)?;
     let start = Usage::now(context, server)?;
-    let (observed, flooded) = load::beside(server.address, correct(), Pace::Full, context.span, flood)?;
-    scene.others.push(Usage::now(context, server)?.since(&start).others(context.span));
-    scene.runs.push(observed);
-    scene.flooded.merge(&flooded);
+    let (observed, flooded) = load::beside(server.address, correct(), Course::full(context.span), flood)?;
+    let others = Usage::now(context, server)?.since(&start).others(context.span);
     // What the flood has left in queues is not the next scene's.
-    load::run(server.address, correct(), Pace::Full, context.span / 3).map(drop)
+    load::run(server.address, correct(), Course::full(context.span / 3))?;
+    Ok((observed, flooded, others))
 }
 
 fn correct() -> Vec<Script> {

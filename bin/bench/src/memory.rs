@@ -10,7 +10,7 @@ use crate::chapter::Chapter;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::install::{Guard, Installation};
-use crate::load::{self, Pace};
+use crate::load::{self, Course};
 use crate::samples::{median, range};
 use crate::serving::Server;
 use crate::{clock, output};
@@ -29,7 +29,8 @@ pub(crate) fn run(context: &Context) -> Result<Chapter> {
     let before = server.resident()?;
     let (mut issued, mut seen) = (0_u64, Vec::new());
     while issued < context.tokens {
-        let observed = load::run(server.address, machine_tokens(), Pace::Full, Duration::from_secs(5))?;
+        let course = Course::full(Duration::from_secs(5));
+        let observed = context.twice("memory", || load::run(server.address, machine_tokens(), course))?;
         issued = issued.saturating_add(u64::try_from(observed.answered)?);
         let resident = server.resident()?;
         output::progress(&format!("memory: {issued} tokens, {resident:.0} MB"));

@@ -79,7 +79,8 @@ pub(crate) fn run(context: &Context) -> Result<Chapter> {
         for (seen, (times, spans)) in rushes.iter_mut().zip(RUSHES) {
             let words = format!("overload: run {number} of {}, {times:.0} times", context.runs);
             output::progress(&words);
-            seen.push(rush(context, &server, &request, times, context.span.saturating_mul(spans))?);
+            let span = context.span.saturating_mul(spans);
+            seen.push(context.twice(&words, || rush(context, &server, &request, times, span))?);
         }
     }
     drop(server);

@@ -1,7 +1,7 @@
 //! What Countersign is compared with.
 
+use std::fs::File;
 use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::{Map, Value};
 
@@ -18,14 +18,22 @@ pub(crate) fn floor(bench: &Path) -> Result<Server> {
     Server::start(command, 1, 0)
 }
 
-/// `oidc-provider` of fixtures/peers.
+/// `oidc-provider` of fixtures/peers. What it complains of goes to the file `complaints`: warnings that do not matter,
+/// unless it does not start.
 ///
 /// # Errors
-/// When it does not start: node or its packages are missing.
-pub(crate) fn oidc_provider(folder: &Path) -> Result<Server> {
+/// When it does not start, with the end of what it said: node or its packages are missing or too old.
+pub(crate) fn oidc_provider(folder: &Path, complaints: &Path) -> Result<Server> {
     let mut command = pinned(Path::new("node"));
-    command.arg("oidc-provider.mjs").current_dir(folder).env("NODE_ENV", "production").stderr(Stdio::null());
-    Server::start(command, 1, 0)
+    command.arg("oidc-provider.mjs").current_dir(folder).env("NODE_ENV", "production");
+    command.stderr(File::create(complaints)?);
+    Server::start(command, 1, 0).map_err(|failure| {
+        let said = std::fs::read(complaints).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let lines: Vec<_> = said.lines().rev().take(20).collect();
+        let last = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
+        Failure::new(format!("{failure}; it said:\n{last}"))
+    })
 }
 
 /// The parts, each for `seconds`, as `countersign-bench parts` prints them: with an empty database at `url`, and a

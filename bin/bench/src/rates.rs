@@ -4,22 +4,19 @@
 use std::time::Duration;
 
 use crate::cases::{CASES, Case, Host, copy_documents};
-use crate::context::{Context, Usage};
-use crate::failure::{Failure, Result};
+use crate::context::Context;
+use crate::failure::Result;
 use crate::install::Guard;
-use crate::load::{self, Observed, Pace};
+use crate::load::{self, Course, Pace};
+use crate::measure::{Subject, prepared_for};
 use crate::pgbench::Pgbench;
-use crate::samples::Samples;
-use crate::scrape::{self, PerRequest};
+use crate::samples::{Samples, Seen};
 use crate::serving::Server;
 use crate::trips::Trips;
 use crate::{output, programs};
 
 /// Share of the maximum that a held rate is.
 pub(crate) const HELD: f64 = 0.7;
-
-/// Share of the core beyond which other programs are told of.
-const DISTURBED: f64 = 0.1;
 
 const NAME: &str = "rates";
 
@@ -40,35 +37,41 @@ impl Hosts {
     }
 }
 
-/// Measures all of it.
+/// Measures all of it. A case that fails is told and left out; the others go on.
 ///
 /// # Errors
-/// When anything was answered with an error: then there is no result.
-pub(crate) fn run(context: &Context) -> Result<Samples> {
+/// When anything else fails: then what is in `samples` is not all of it.
+pub(crate) fn run(context: &Context, samples: &mut Samples) -> Result<()> {
     let (installation, _url) = context.install(NAME, Guard::Down)?;
     let countersign = installation.serve()?;
     let floor = programs::floor(&context.bench)?;
     copy_documents(&countersign, &floor)?;
-    let peer = context.peers.as_deref().map(programs::oidc_provider).transpose()?;
+    let complaints = context.data.join("oidc-provider.log");
+    let peer = context.peers.as_deref().map(|folder| programs::oidc_provider(folder, &complaints));
+    let peer = peer.transpose()?;
     let hosts = Hosts { floor, countersign, peer, pgbench: Pgbench::prepare(context)? };
-    let mut samples = Samples::default();
+    let mut left: Vec<_> = cases(context).collect();
     for number in 1..=context.runs {
         output::progress(&format!("run {number} of {}: parts", context.runs));
-        parts(context, &hosts, number, &mut samples)?;
-        for case in cases(context) {
-            full(context, case, &hosts, &mut samples)?;
-        }
+        parts(context, &hosts, number, samples)?;
+        left.retain(|case| is_whole(context, case, full(context, case, &hosts, samples), samples));
     }
     for number in 1..=context.runs {
         output::progress(&format!("held rates, run {number} of {}", context.runs));
-        for case in cases(context).filter(|case| case.host == Host::Countersign) {
-            held(context, case, &hosts, &mut samples)?;
-        }
+        left.retain(|case| is_whole(context, case, held(context, case, &hosts, samples), samples));
     }
-    trips(context, &hosts, &mut samples)?;
+    trips(context, &hosts, samples)?;
     drop(hosts);
-    context.place.remove(NAME)?;
-    Ok(samples)
+    context.place.remove(NAME)
+}
+
+/// Whether a case was measured; otherwise it is forgotten.
+fn is_whole(context: &Context, case: &Case, done: Result<()>, samples: &mut Samples) -> bool {
+    done.inspect_err(|failure| {
+        context.failed(failure);
+        samples.forget(case.host, case.name);
+    })
+    .is_ok()
 }
 
 /// The cases that are wanted.
@@ -78,55 +81,67 @@ pub(crate) fn cases(context: &Context) -> impl Iterator<Item = &'static Case> {
 }
 
 fn parts(context: &Context, hosts: &Hosts, number: usize, samples: &mut Samples) -> Result<()> {
-    let name = format!("parts_{number}");
-    let (folder, url) = (context.data.join(&name), context.place.fresh(&name)?);
-    std::fs::create_dir_all(&folder)?;
-    // There are many of them, and each is steadier than a whole.
-    let seconds = (context.span.as_secs_f64() / 2.0).max(0.5);
-    let (rates, _cache) = context.undisturbed(|| programs::parts(&context.bench, &folder, &url, seconds))?;
+    let mut attempts = 1..;
+    let rates = context.twice("parts", || {
+        // Of its own, for one that failed may have left something.
+        let name = format!("parts_{number}_{}", attempts.next().unwrap_or_default());
+        parts_in(context, hosts, &name)
+    })?;
     for (name, rate) in rates {
-        samples.part(&name, rate.as_f64().unwrap_or_default());
-    }
-    context.place.remove(&name)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some seconds")]
-    let seconds = seconds.ceil() as u64;
-    samples.part("openssl speed rsa2048", programs::openssl(seconds)?);
-    for (name, rate) in
-        hosts.pgbench.iter().map(|pgbench| pgbench.rates(seconds)).collect::<Result<Vec<_>>>()?.concat()
-    {
-        samples.part(name, rate);
+        samples.part(&name, rate);
     }
     Ok(())
 }
 
+fn parts_in(context: &Context, hosts: &Hosts, name: &str) -> Result<Vec<(String, f64)>> {
+    let (folder, url) = (context.data.join(name), context.place.fresh(name)?);
+    std::fs::create_dir_all(&folder)?;
+    // There are many of them, and each is steadier than a whole.
+    let seconds = (context.span.as_secs_f64() / 2.0).max(0.5);
+    let (rates, _cache) = context.undisturbed(|| programs::parts(&context.bench, &folder, &url, seconds))?;
+    context.place.remove(name)?;
+    let mut rates: Vec<_> =
+        rates.into_iter().map(|(name, rate)| (name, rate.as_f64().unwrap_or_default())).collect();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some seconds")]
+    let seconds = seconds.ceil() as u64;
+    rates.push(("openssl speed rsa2048".to_owned(), programs::openssl(seconds)?));
+    if let Some(pgbench) = &hosts.pgbench {
+        rates.extend(pgbench.rates(seconds)?.into_iter().map(|(name, rate)| (name.to_owned(), rate)));
+    }
+    Ok(rates)
+}
+
 fn full(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Samples) -> Result<()> {
     let Some(server) = hosts.server(case.host) else { return Ok(()) };
-    let warm = samples.case(case.host, case.name).is_some();
-    let warm_up = if warm { context.span / 6 } else { context.span };
-    measure(context, case, server, Pace::Full, warm_up)?;
-    let (measured, cache) =
-        context.undisturbed(|| measure(context, case, server, Pace::Full, context.span))?;
+    let subject = Subject { context, case, server };
+    let last = samples.case(case.host, case.name).and_then(Seen::last_rate);
+    let warm_up = if last.is_some() { context.span / 6 } else { context.span };
+    let warm = subject.warm_up(Pace::Full, warm_up, last)?;
+    let measured = subject.measure(Pace::Full, Some(last.map_or(warm, |last| last.max(warm))))?;
     if let Some(seen) = samples.case_mut(case.host, case.name) {
-        seen.cache.push(cache);
+        seen.cache.push(measured.cache);
         seen.full.push(measured.observed);
         seen.processor.push(measured.processor);
         seen.database.push(measured.database);
         seen.others.push(measured.others);
-        seen.took = measured.took;
-        seen.resident = server.resident()?;
+        seen.took.push(measured.took);
+        seen.resident.push(server.resident()?);
     }
     Ok(())
 }
 
 fn held(context: &Context, case: &'static Case, hosts: &Hosts, samples: &mut Samples) -> Result<()> {
+    if case.host != Host::Countersign {
+        return Ok(());
+    }
     let Some(seen) = samples.case_mut(case.host, case.name) else { return Ok(()) };
     seen.held_rate = seen.rate() * HELD;
     let pace = Pace::Held(seen.held_rate);
-    measure(context, case, &hosts.countersign, pace, context.span / 6)?;
-    let (measured, cache) =
-        context.undisturbed(|| measure(context, case, &hosts.countersign, pace, context.span))?;
+    let subject = Subject { context, case, server: &hosts.countersign };
+    subject.warm_up(pace, context.span / 6, None)?;
+    let measured = subject.measure(pace, None)?;
     seen.held.push(measured.observed);
-    seen.held_cache.push(cache);
+    seen.held_cache.push(measured.cache);
     seen.held_others.push(measured.others);
     Ok(())
 }
@@ -136,69 +151,22 @@ fn trips(context: &Context, hosts: &Hosts, samples: &mut Samples) -> Result<()> 
     let Some(postgres) = context.place.postgres() else { return Ok(()) };
     let trips = Trips::count(postgres)?;
     for case in cases(context).filter(|case| case.host == Host::Countersign) {
-        let second = Duration::from_secs(1);
-        let scripts = case.scripts(&hosts.countersign, second)?;
-        trips.reset()?;
-        let observed = load::run(case.target(&hosts.countersign)?, scripts, Pace::Full, second)?;
-        #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
-        let requests = observed.answered.max(1) as f64;
-        let found = trips.so_far(NAME)? / requests;
+        if samples.case(case.host, case.name).is_none() {
+            continue;
+        }
+        let course = Course::full(Duration::from_secs(1));
+        let last = samples.case(case.host, case.name).and_then(Seen::last_rate);
+        let found = context.twice(&format!("{}: round trips", case.name), || {
+            let scripts = case.scripts(&hosts.countersign, prepared_for(course, last))?;
+            trips.reset()?;
+            let observed = load::run(case.target(&hosts.countersign)?, scripts, course)?;
+            #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
+            let requests = observed.answered.max(1) as f64;
+            Ok(trips.so_far(NAME)? / requests)
+        })?;
         if let Some(seen) = samples.case_mut(case.host, case.name) {
             seen.trips = Some(found);
         }
     }
     trips.end()
-}
-
-/// What one run gave.
-pub(crate) struct Measured {
-    /// What the load saw.
-    pub(crate) observed: Observed,
-    took: PerRequest,
-    /// Microseconds per request.
-    pub(crate) processor: f64,
-    /// Those of the database server's processes.
-    database: f64,
-    /// Share of the core.
-    others: f64,
-}
-
-/// Measures one case once.
-///
-/// # Errors
-/// When anything was answered with an error.
-pub(crate) fn measure(
-    context: &Context,
-    case: &Case,
-    server: &Server,
-    pace: Pace,
-    span: Duration,
-) -> Result<Measured> {
-    let measured = || {
-        let scripts = case.scripts(server, span)?;
-        let ours = case.host == Host::Countersign;
-        let numbers =
-            || if ours { scrape::numbers(server, case.route) } else { Ok(scrape::Numbers::default()) };
-        let (before, start) = (numbers()?, Usage::now(context, server)?);
-        let observed = load::run(case.target(server)?, scripts, pace, span)?;
-        let used = Usage::now(context, server)?.since(&start);
-        let others = used.others(span);
-        if others > DISTURBED {
-            let (host, percent) = (case.host.name(), others * 100.0);
-            output::progress(&format!("{host}: {}: others took {percent:.0} % of the core", case.name));
-        }
-        if observed.generator.is_bottleneck(matches!(pace, Pace::Held(_))) {
-            let (host, generator) = (case.host.name(), observed.generator);
-            output::progress(&format!(
-                "{host}: {}: the load itself is the bottleneck: {generator:?}",
-                case.name
-            ));
-        }
-        #[expect(clippy::cast_precision_loss, reason = "some million answers are exact in an f64")]
-        let requests = observed.answered.max(1) as f64;
-        let took = numbers()?.since(&before, requests);
-        let [processor, database] = [used.server, used.database].map(|used| used * 1e6 / requests);
-        Ok(Measured { observed, took, processor, database, others })
-    };
-    measured().map_err(|failure: Failure| failure.of(&format!("{}: {}", case.host.name(), case.name)))
 }

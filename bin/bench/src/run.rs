@@ -1,5 +1,6 @@
 //! The bench as the command line wants it.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::place::Place;
 use crate::rates::HELD;
-use crate::{compare, expiry, flood, growth, memory, output, overload, rates, report};
+use crate::report::Report;
+use crate::samples::Samples;
+use crate::{compare, expiry, flood, growth, memory, output, overload, rates};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -72,10 +75,10 @@ pub(crate) struct Args {
     json: Option<PathBuf>,
 }
 
-/// Measures and reports.
+/// Measures and reports. A section that fails is told; the others go on.
 ///
 /// # Errors
-/// When anything was answered with an error: then there is no result.
+/// When a section has failed.
 pub(crate) fn run(args: Args) -> Result<()> {
     if args.runs == 0 || args.seconds.is_nan() || args.seconds < 0.1 || args.tokens == 0 {
         return Err(Failure::new("at least one run of at least 0.1 seconds, and one token"));
@@ -87,9 +90,30 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
     let settings = json!({
         "seconds": args.seconds, "runs": args.runs, "tokens": args.tokens, "connections": 32, "held": HELD,
+        "quiet": args.quiet,
     });
-    let wants = |section| args.sections.contains(&section);
-    let context = Context {
+    let context = context(&args)?;
+    let mut report = Report::begin(&context.place, settings, args.json.clone())?;
+    if let Some(other) = &args.against {
+        section(&context, &mut report, "against", |context| compare::run(context, other))?;
+        return whole(&context);
+    }
+    if args.sections.contains(&Section::Rates) {
+        let mut samples = Samples::default();
+        let done = rates::run(&context, &mut samples).map_err(|failure| context.failed(&failure.of("rates")));
+        report.rates(&context, samples, done.is_ok())?;
+    }
+    for (name, measure) in SECTIONS {
+        if args.sections.contains(&name) {
+            section(&context, &mut report, &format!("{name:?}").to_lowercase(), measure)?;
+        }
+    }
+    report.end(&context)?;
+    whole(&context)
+}
+
+fn context(args: &Args) -> Result<Context> {
+    Ok(Context {
         bench: std::env::current_exe()?,
         place: Place::of(args.postgres.as_deref(), &args.data)?,
         server: args.server.clone(),
@@ -100,29 +124,33 @@ pub(crate) fn run(args: Args) -> Result<()> {
         peers: args.peers.clone(),
         only: args.only.clone(),
         quiet: Duration::from_secs_f64(args.quiet.clamp(0.0, 600.0)),
-        cache: SharedCache::new().into(),
-    };
-    report::begin(context.place.name())?;
-    if let Some(other) = &args.against {
-        return compare::run(&context, other);
-    }
-    let samples = if wants(Section::Rates) { Some(report::told(rates::run(&context)?)?) } else { None };
-    let mut chapters: Vec<Chapter> = Vec::new();
-    for (section, measure) in SECTIONS {
-        if wants(section) {
-            output::progress(&format!("{}: {section:?}", context.place.name()).to_lowercase());
-            let chapter = measure(&context)?;
-            // At once, lest it be lost when a later one fails.
-            chapter.print()?;
-            chapters.push(chapter);
+        cache: SharedCache::known().into(),
+        voided: RefCell::default(),
+        failed: RefCell::default(),
+    })
+}
+
+fn section(
+    context: &Context,
+    report: &mut Report,
+    name: &str,
+    measure: impl FnOnce(&Context) -> Result<Chapter>,
+) -> Result<()> {
+    output::progress(&format!("{}: {name}", context.place.name()));
+    match measure(context) {
+        Ok(chapter) => report.chapter(context, chapter),
+        Err(failure) => {
+            context.failed(&failure.of(name));
+            report.nothing(context, name)
         }
     }
-    report::end(context.place.name(), samples.as_ref(), &chapters)?;
-    if let Some(path) = &args.json {
-        let json = report::json(context.place.name(), samples.as_ref(), &chapters, &settings);
-        std::fs::write(path, format!("{json:#}\n"))?;
+}
+
+fn whole(context: &Context) -> Result<()> {
+    match context.failed.borrow().len() {
+        0 => Ok(()),
+        count => Err(Failure::new(format!("{count} of what was asked for could not be measured; see above"))),
     }
-    Ok(())
 }
 
 type Measure = fn(&Context) -> Result<Chapter>;

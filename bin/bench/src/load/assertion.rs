@@ -18,11 +18,12 @@ use crate::clock;
 use crate::credentials::Credentials;
 use crate::failure::{Failure, Result};
 
-/// RSA signatures take longer than the server takes for a request: so many are made before each second of a run.
-const AHEAD_PER_SECOND: f64 = 9_000.0;
-
 /// Seconds that an assertion is good for.
 const LIFETIME: i64 = 240;
+
+/// How long a run's assertions may take to make: then the first are still good at its end, for they are used faster
+/// than they are made.
+const MAKING: Duration = Duration::from_secs(90);
 
 /// How assertions are signed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,47 +41,67 @@ pub(crate) struct Asserter {
     line: String,
     audience: String,
     credentials: &'static Credentials,
-    /// Requests that were made ahead.
-    stock: Mutex<Vec<Vec<u8>>>,
+    /// Requests that were made ahead; `None` where each is made when it is needed.
+    stock: Option<Mutex<Vec<Vec<u8>>>>,
+    /// How many there were.
+    made: usize,
 }
 
 impl Asserter {
-    /// A client of the bench's tenant with as many requests at hand as a run of `span` may need. `line` is `POST /path`,
-    /// `audience` the issuer.
+    /// A client of the bench's tenant. `line` is `POST /path`, `audience` the issuer. An RSA signature takes longer than
+    /// the server takes for a request, so `requests` of them are made ahead, and more are not to be had: to sign in the
+    /// course of a run would measure the generator.
     ///
     /// # Errors
-    /// When OpenSSL refuses.
+    /// When OpenSSL refuses, or so many take too long to make.
     pub(crate) fn prepare(
         alg: Alg,
         client: &'static str,
         line: &str,
         audience: &str,
-        span: Duration,
+        requests: usize,
     ) -> Result<Arc<Self>> {
-        let asserter = Self {
+        let mut asserter = Self {
             alg,
             client,
             line: line.to_owned(),
             audience: audience.to_owned(),
             credentials: Credentials::get()?,
-            stock: Mutex::default(),
+            stock: None,
+            made: requests,
         };
         if alg == Alg::RS256 {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
-            let count = (AHEAD_PER_SECOND * span.as_secs_f64()).ceil() as usize;
-            let made = std::iter::repeat_with(|| asserter.make()).take(count).collect::<Result<Vec<_>>>()?;
-            *asserter.stock.lock().unwrap_or_else(PoisonError::into_inner) = made;
+            asserter.stock = Some(Mutex::new(asserter.ahead()?));
         }
         Ok(Arc::new(asserter))
+    }
+
+    fn ahead(&self) -> Result<Vec<Vec<u8>>> {
+        let (start, mut made) = (clock::now(), Vec::with_capacity(self.made));
+        while made.len() < self.made {
+            made.push(self.make()?);
+            if start.elapsed() > MAKING {
+                let words =
+                    format!("{} assertions take too long to make: a shorter span is needed", self.made);
+                return Err(Failure::new(words));
+            }
+        }
+        Ok(made)
     }
 
     /// A request with an assertion that was never used.
     ///
     /// # Errors
-    /// When it cannot be signed.
+    /// When it cannot be signed, or all that were made ahead are used up.
     pub(crate) fn request(&self) -> Result<Vec<u8>> {
-        let ready = self.stock.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        ready.map_or_else(|| self.make(), Ok)
+        let Some(stock) = &self.stock else { return self.make() };
+        let ready = stock.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        ready.ok_or_else(|| {
+            let made = self.made;
+            Failure::new(format!(
+                "the {made} assertions made ahead are used up: the run was faster than expected"
+            ))
+        })
     }
 
     fn make(&self) -> Result<Vec<u8>> {

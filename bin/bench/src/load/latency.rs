@@ -5,8 +5,10 @@ use std::time::Duration;
 /// Counts and latencies of a run, or of one connection of it.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Answers with status 200 within the run.
+    /// Answers with status 200 within the span that counts.
     pub(crate) answered: u64,
+    /// All answers with status 200, those of the ramp and those after the end too.
+    pub(crate) all: usize,
     /// Answers with status 503 where they are no error.
     pub(crate) refused: u64,
     /// Everything else.
@@ -20,10 +22,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Notes a good answer; `counted` unless it came after the end of the run.
-    pub(crate) fn good(&mut self, latency: Duration, counted: bool) {
+    /// Notes a good answer: how long it took, unless it was asked for in the ramp, and whether it came in the span that
+    /// counts.
+    pub(crate) fn good(&mut self, latency: Option<Duration>, counted: bool) {
         self.answered = self.answered.saturating_add(u64::from(counted));
-        self.micros.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
+        self.all = self.all.saturating_add(1);
+        self.micros.extend(latency.map(|latency| u32::try_from(latency.as_micros()).unwrap_or(u32::MAX)));
     }
 
     /// Notes that a request was sent that much later than intended although its connection was free.
@@ -37,14 +41,10 @@ impl Tally {
         self.first_error.get_or_insert(what);
     }
 
-    /// How many good answers there were, counted or not.
-    pub(crate) fn all(&self) -> usize {
-        self.micros.len()
-    }
-
     /// Takes another one in.
     pub(crate) fn merge(&mut self, mut other: Self) {
         self.answered = self.answered.saturating_add(other.answered);
+        self.all = self.all.saturating_add(other.all);
         self.refused = self.refused.saturating_add(other.refused);
         self.errors = self.errors.saturating_add(other.errors);
         self.micros.append(&mut other.micros);
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn quantiles_are_by_nearest_rank() {
         let mut tally = Tally::default();
-        (1..=100).rev().for_each(|millis| tally.good(Duration::from_millis(millis), true));
+        (1..=100).rev().for_each(|millis| tally.good(Some(Duration::from_millis(millis)), true));
         let [half, most, all] = tally.quantiles([0.5, 0.99, 1.0]);
         assert!((half - 50.0).abs() < 1e-9 && (most - 99.0).abs() < 1e-9 && (all - 100.0).abs() < 1e-9);
     }

@@ -36,9 +36,9 @@ pub(crate) struct Args {
     /// How many.
     #[arg(long)]
     tokens: u64,
-    /// When the last of the tokens expires: in how many seconds from now, or how many ago if negative.
+    /// When the last of the tokens expires: in how many milliseconds from now, or how many ago if negative.
     #[arg(long, allow_hyphen_values = true)]
-    expire_in: i64,
+    expire_in_ms: i64,
     /// For how many tokens of each millisecond there are rows.
     #[arg(long, default_value_t = 10)]
     per_milli: i64,
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let tenant = tenant.ok_or_else(|| Failure::new("there is no tenant ONLINEBANK"))?;
     let tokens = i64::try_from(args.tokens)?;
     let spread = tokens.checked_div(args.per_milli).ok_or_else(|| Failure::new("at least one per ms"))?;
-    let age = LIFETIME.millis().saturating_sub(args.expire_in.saturating_mul(1000)).saturating_add(spread);
+    let age = LIFETIME.millis().saturating_sub(args.expire_in_ms).saturating_add(spread);
     let start = Timestamp::from_millis(clock::wall().millis().saturating_sub(age));
     let records = Records::of(database.tenant(tenant.id), start, args.per_milli)?;
     let mut left = args.tokens;
@@ -78,5 +78,5 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Longer ago than the audit log reaches: fifteen months, seconds.
-pub(crate) const LONG_AGO: i64 = Ttl::from_days(460).millis() / 1000;
+/// Longer ago than the audit log reaches: fifteen months, milliseconds.
+pub(crate) const LONG_AGO: i64 = Ttl::from_days(460).millis();

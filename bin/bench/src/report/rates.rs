@@ -39,7 +39,7 @@ pub(super) fn print(samples: &Samples) -> Result<()> {
     line(PEERS)?;
     for host in [Host::Floor, Host::OidcProvider] {
         for (name, seen) in samples.of(host) {
-            line(&format!("| {}: {name} | {} | {:.0} |", host.name(), pace(seen), seen.resident))?;
+            line(&format!("| {}: {name} | {} | {:.0} |", host.name(), pace(seen), memory(seen)))?;
         }
     }
     line(WHOLE)?;
@@ -80,7 +80,7 @@ fn pace(seen: &Seen) -> String {
 }
 
 fn whole(samples: &Samples, name: &str, seen: &Seen) -> String {
-    let took = seen.took;
+    let took = seen.took();
     let promised = Formula::of(name).and_then(|formula| formula.promised(samples));
     format!(
         "| {name} | {} | {:.2} | {:.2} | {:.2} | {:.1} | {:.0} | {} | {} | {} |",
@@ -89,11 +89,15 @@ fn whole(samples: &Samples, name: &str, seen: &Seen) -> String {
         took.rows,
         took.batches,
         took.group,
-        seen.resident,
+        memory(seen),
         number(promised, 0),
         number(efficiency(samples, name), 2),
         number(over_peer(samples, name), 1),
     )
+}
+
+fn memory(seen: &Seen) -> f64 {
+    median(seen.resident.iter().copied())
 }
 
 fn held(name: &str, seen: &Seen) -> String {
@@ -126,6 +130,7 @@ pub(super) fn json(samples: &Samples) -> Value {
 }
 
 fn case_json(samples: &Samples, host: Host, name: &str, seen: &Seen) -> Value {
+    let took = seen.took();
     let mut value = json!({
         "per_second": seen.rate(), "runs": runs(&seen.full), "processor_us": seen.processor,
         "others": seen.others, "cache_ns": seen.cache, "resident_mb": seen.resident,
@@ -135,8 +140,8 @@ fn case_json(samples: &Samples, host: Host, name: &str, seen: &Seen) -> Value {
         let more = json!({
             "held_per_second": seen.held_rate, "held_runs": runs(&seen.held), "held_others": seen.held_others,
             "held_cache_ns": seen.held_cache,
-            "reads_per_request": seen.took.reads, "rows_per_request": seen.took.rows,
-            "batches_per_request": seen.took.batches, "batches_per_commit": seen.took.group,
+            "reads_per_request": took.reads, "rows_per_request": took.rows,
+            "batches_per_request": took.batches, "batches_per_commit": took.group,
             "round_trips_per_request": seen.trips, "database_processor_us": seen.database,
             "formula": formula.map(Formula::words),
             "promised_per_second": formula.and_then(|formula| formula.promised(samples)),
