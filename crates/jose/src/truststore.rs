@@ -12,6 +12,7 @@ use openssl::{
 };
 
 use crate::path::{Path, Window};
+use crate::pem;
 use crate::peer::instant;
 
 /// Most authorities of one tenant.
@@ -51,7 +52,7 @@ impl Truststore {
         if pem.len() > LONGEST {
             return Err(TruststoreRejected::TooLarge);
         }
-        let anchors = X509::stack_from_pem(pem.as_bytes()).or(Err(TruststoreRejected::Unreadable))?;
+        let anchors = pem::stack(pem).ok_or(TruststoreRejected::Unreadable)?;
         // What is no certificate is passed over there.
         let begun = pem.matches("-----BEGIN ").count();
         match anchors.len() {

@@ -14,7 +14,7 @@ use crate::link::Link;
 use crate::manager::Connector;
 
 /// About how many pages of the log are worth moving.
-const WORTH_IT: usize = 4000;
+const WORTH_IT: usize = 1500;
 
 /// About how many pages a commit writes besides those of its batches.
 const PAGES_OF_A_COMMIT: usize = 4;
