@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Share of the capacity that counts as all of it.
 pub(crate) const BACK: f64 = 0.95;
 
-/// Slices that have to reach it together: a single one may be lucky.
+/// Slices that have to reach it together, twice in a row: half a second may be lucky.
 const TOGETHER: usize = 5;
 
 /// One rush.
@@ -162,11 +162,13 @@ fn per_second(heard: &Heard, span: Duration) -> f64 {
 }
 
 /// When the rate was back, milliseconds after the end of a rush that was `gap` before the first slice: at the end of the
-/// first slice with which half a second of full rate begins.
+/// first slice with which two half seconds of full rate begin.
 #[expect(clippy::cast_precision_loss, reason = "some thousand answers are exact in an f64")]
 fn back(slices: &[u64], capacity: f64, gap: Duration) -> f64 {
     let enough = BACK * capacity * SLICE.as_secs_f64() * TOGETHER as f64;
-    let found = slices.windows(TOGETHER).position(|some| some.iter().sum::<u64>() as f64 >= enough);
+    let found = slices
+        .windows(TOGETHER * 2)
+        .position(|second| second.chunks(TOGETHER).all(|half| half.iter().sum::<u64>() as f64 >= enough));
     found.map_or(f64::INFINITY, |at| {
         (gap + SLICE).as_secs_f64() * 1000.0 + at as f64 * SLICE.as_secs_f64() * 1000.0
     })
@@ -177,11 +179,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_back_when_half_a_second_has_it() {
-        let lucky = [10, 120, 10, 95, 95, 95, 95, 95, 95];
+    fn the_rate_is_back_when_two_half_seconds_have_it_and_one_is_not_enough() {
+        let half = [10, 100, 100, 100, 100, 100, 10, 10];
+        let lucky: Vec<_> = half.into_iter().chain([95; 10]).collect();
         let gap = Duration::from_millis(5);
-        assert!((back(&lucky, 1000.0, gap) - 405.0).abs() < 1e-6);
+        assert!((back(&lucky, 1000.0, gap) - 905.0).abs() < 1e-6);
+        assert!(back(&half, 1000.0, gap).is_infinite());
         assert!(back(&lucky, 1200.0, gap).is_infinite());
-        assert!((back(&[100; 5], 1000.0, Duration::ZERO) - 100.0).abs() < 1e-6);
+        assert!((back(&[100; 10], 1000.0, Duration::ZERO) - 100.0).abs() < 1e-6);
     }
 }
