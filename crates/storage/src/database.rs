@@ -156,6 +156,10 @@ impl Database {
         self.0.committer.wake();
     }
 
+    pub(crate) fn connector(&self) -> &Arc<Connector> {
+        &self.0.connector
+    }
+
     pub(crate) fn committer(&self) -> &Committer {
         &self.0.committer
     }

@@ -1,5 +1,6 @@
 //! PostgreSQL's bad days. Each test has a server of its own to stop, kill and hold up.
 
+mod changes;
 mod cluster;
 mod deadlock;
 mod failover;
