@@ -19,10 +19,10 @@ use crate::config::DatabaseConfig;
 use crate::failure::Trouble;
 use crate::link::Link;
 use crate::manager::Connector;
-use queue::Queue;
+use queue::{Queue, Taker};
 use worker::Worker;
 
-/// Threads for PostgreSQL, where several transactions commit at once.
+/// Threads for PostgreSQL, where several transactions commit at once. One of them takes only what waits for no row.
 const SERVER_WORKERS: usize = 3;
 
 /// Whom to tell. Called once, from the committer's thread: it must not wait for the committer.
@@ -99,7 +99,8 @@ impl Committer {
         let patience = config.commit_timeout;
         let committer = Self { queue, threads: Mutex::new(Vec::new()), patience };
         for number in 0..if single { 1 } else { SERVER_WORKERS } {
-            let worker = Worker::new(Arc::clone(&committer.queue), Arc::clone(connector), patience)?;
+            let taker = if single || number > 0 { Taker::OfAnything } else { Taker::OfInserts };
+            let worker = Worker::new((Arc::clone(&committer.queue), taker), Arc::clone(connector), patience)?;
             committer.spawn(format!("committer-{number}"), move || worker.run())?;
         }
         let queue = Arc::clone(&committer.queue);

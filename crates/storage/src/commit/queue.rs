@@ -53,17 +53,21 @@ impl Queue {
         }
     }
 
-    /// Waits for jobs and takes those that go together; `None` when it is closed and empty.
-    pub(super) fn take(&self) -> Option<Vec<Job>> {
+    /// Waits for jobs and takes those that go together; `None` when it is closed and there are none.
+    pub(super) fn take(&self, taker: Taker) -> Option<Vec<Job>> {
         let mut state = self.state();
-        while state.jobs.is_empty() {
+        while !taker.has_work(&state.jobs) {
             if state.closed {
                 return None;
+            }
+            if !state.jobs.is_empty() {
+                // It was woken for what is somebody else's.
+                self.ready.notify_one();
             }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let jobs = if self.inserts_only {
-            take_inserts(&mut state.jobs, self.group)
+            take_inserts(&mut state.jobs, self.group, taker)
         } else {
             let count = state.jobs.len().min(self.group);
             state.jobs.drain(..count).collect()
@@ -132,9 +136,27 @@ impl Queue {
     }
 }
 
+/// What a committer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taker {
+    /// Whatever comes.
+    OfAnything,
+    /// Batches that only insert: they wait for nobody's row, and whoever does should not have every committer.
+    OfInserts,
+}
+
+impl Taker {
+    fn has_work(self, jobs: &VecDeque<Job>) -> bool {
+        match self {
+            Self::OfAnything => !jobs.is_empty(),
+            Self::OfInserts => jobs.iter().any(only_inserts),
+        }
+    }
+}
+
 /// The oldest job; if it only inserts, together with others that do.
-fn take_inserts(jobs: &mut VecDeque<Job>, most: usize) -> Vec<Job> {
-    if !jobs.front().is_some_and(only_inserts) {
+fn take_inserts(jobs: &mut VecDeque<Job>, most: usize, taker: Taker) -> Vec<Job> {
+    if taker == Taker::OfAnything && !jobs.front().is_some_and(only_inserts) {
         return jobs.pop_front().into_iter().collect();
     }
     let mut taken = Vec::new();

@@ -8,7 +8,7 @@ use domain::Fault;
 
 use super::checkpoint::Checkpointer;
 use super::group::{self, Merge};
-use super::queue::Queue;
+use super::queue::{Queue, Taker};
 use super::{Errand, Job, Pending, now};
 use crate::dialect::{Role, TURN};
 use crate::failure::{Failure, Trouble};
@@ -21,6 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A thread with its own connection.
 pub(super) struct Worker {
     queue: Arc<Queue>,
+    taker: Taker,
     connector: Arc<Connector>,
     link: Option<Link>,
     /// After a failure to connect: until when not to try again, how long to wait then, and what happened.
@@ -35,18 +36,18 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        queue: Arc<Queue>,
+        (queue, taker): (Arc<Queue>, Taker),
         connector: Arc<Connector>,
         patience: Duration,
     ) -> std::io::Result<Self> {
         let logs = connector.target.has_single_writer();
         let checkpointer = logs.then(|| Checkpointer::start(&connector)).transpose()?;
-        Ok(Self { queue, connector, link: None, pause: None, patience, locked: None, checkpointer })
+        Ok(Self { queue, taker, connector, link: None, pause: None, patience, locked: None, checkpointer })
     }
 
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
-        while let Some(jobs) = self.queue.take() {
+        while let Some(jobs) = self.queue.take(self.taker) {
             // Waiters that are dropped while a panic unwinds are told so.
             if catch_unwind(AssertUnwindSafe(|| self.work(jobs))).is_err() {
                 tracing::error!("the committer panicked; its transaction is rolled back");
