@@ -168,6 +168,13 @@ impl Database {
         self.0.committer.shut_down();
     }
 
+    /// As [`Database::shut_down`], but waits for no longer than `patience` for a disk or a server that does not answer;
+    /// whether all that waited was done. If not, what is under way may still be committed for as long as this process lives,
+    /// and nobody waits for it any more.
+    pub fn shut_down_within(&self, patience: Duration) -> bool {
+        self.0.committer.shut_down_within(patience)
+    }
+
     /// Tells the committer of what was queued by [`TenantStore::queue`]. Cheap, and harmless when there is nothing.
     pub fn wake_committer(&self) {
         self.0.committer.wake();
