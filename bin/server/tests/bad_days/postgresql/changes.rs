@@ -6,7 +6,7 @@ use super::{BOUND, Installation, cluster::Cluster};
 use crate::support::{Ask as _, Said, acme_m2m, http, wait_for};
 
 /// Within which a change is obeyed, and what a busy machine may add.
-const OBEYED: Duration = Duration::from_millis(2000 + 1000);
+const OBEYED: Duration = Duration::from_secs(2 + 1);
 
 /// As an administrator does it.
 fn enable(enabled: bool) -> String {
