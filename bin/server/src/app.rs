@@ -88,6 +88,8 @@ pub struct App {
     pub outbound: Outbound,
     /// Where reads happen.
     pub reads: Lane,
+    /// Where it is read what other nodes have changed.
+    pub revisions: Lane,
     /// The look-ups that happen on the workers.
     pub reading: Reading,
     /// Where slow hashes happen.
@@ -152,6 +154,7 @@ impl App {
             miss_buckets: of_a_source(security.guess_burst, security.guesses_per_minute),
             untouched: AtomicI64::new(i64::MIN),
             reads: Lane::new("reads", readers, 4096, patience, max_wait, metrics.lane("reads")),
+            revisions: Lane::new("revisions", 1, 0, patience, max_wait, metrics.lane("revisions")),
             reading: Reading::default(),
             hashing: Hashing::start(bounds, metrics.lane("hashing"))?,
             commits: Gate::new(max_wait / 2),
@@ -193,27 +196,48 @@ impl App {
         &self.sealer
     }
 
-    /// A tenant's facts, from memory or storage.
+    /// A tenant's facts: from memory, as long as it is known what other nodes have changed; else from storage.
     ///
     /// # Errors
     /// Those of storage and of the lane.
     pub async fn tenant(self: &Arc<Self>, name: &TenantName) -> Result<Option<Arc<TenantFacts>>, Fault> {
-        if let Some(facts) = self.facts.tenant(name) {
-            self.metrics.cache("tenants", true);
-            return Ok(Some(facts));
-        }
-        self.metrics.cache("tenants", false);
+        let known = self.facts.tenant(name);
+        let current = known.is_some() && self.facts.are_current();
+        self.metrics.cache("tenants", current);
+        if current { Ok(known) } else { self.read_tenant(name, known).await }
+    }
+
+    /// A tenant's facts from memory, however old, or storage: for what is public and cached by everybody.
+    ///
+    /// # Errors
+    /// Those of storage and of the lane.
+    pub async fn remembered_tenant(
+        self: &Arc<Self>,
+        name: &TenantName,
+    ) -> Result<Option<Arc<TenantFacts>>, Fault> {
+        let known = self.facts.tenant(name);
+        self.metrics.cache("tenants", known.is_some());
+        if known.is_some() { Ok(known) } else { self.read_tenant(name, None).await }
+    }
+
+    async fn read_tenant(
+        self: &Arc<Self>,
+        name: &TenantName,
+        known: Option<Arc<TenantFacts>>,
+    ) -> Result<Option<Arc<TenantFacts>>, Fault> {
         self.database.available()?;
+        if self.reading.hangs() {
+            self.database.is_reading()?;
+        }
+        let rounds = self.facts.rounds();
         let (app, wanted) = (Arc::clone(self), name.clone());
-        let loaded = self
-            .reads
-            .run(move || TenantFacts::load(&app.database, &app.master, &app.bases(), &wanted))
-            .await??;
-        Ok(loaded.map(|facts| {
-            let facts = Arc::new(facts);
-            self.facts.put_tenant(name.clone(), Arc::clone(&facts));
-            facts
-        }))
+        let load = move || TenantFacts::load(&app.database, &app.master, &app.bases(), &wanted, known);
+        let loaded = self.reads.run(load).await??;
+        match &loaded {
+            Some(facts) => self.facts.put_tenant(name, Arc::clone(facts), rounds),
+            None => self.facts.forget(name),
+        }
+        Ok(loaded)
     }
 
     /// Commits a batch without holding a thread: success is told after COMMIT returned (BLUEPRINT amendment 3).

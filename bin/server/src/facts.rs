@@ -1,5 +1,8 @@
 //! Cached facts (BLUEPRINT amendment 4): tenants with their policies and keys, and clients. Dropped on local writes,
-//! and within a second or two when another node writes (DECISIONS 5.7).
+//! and within a second or two when another node writes (DECISIONS 5.7). Where nobody could say for that long what others
+//! wrote, they are compared with storage each time.
+
+mod currency;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,6 +21,7 @@ use oidc_core::discovery;
 use storage::Database;
 
 use crate::revocation::Revocation;
+use currency::Currency;
 
 /// How far the clocks of nodes may lie apart when a key has given way to its successor.
 const CLOCKS: Ttl = Ttl::from_secs(60);
@@ -92,7 +96,8 @@ impl Face {
 }
 
 impl TenantFacts {
-    /// Reads a tenant by name. Blocking. A key that does not open is told to the log, and does not sign.
+    /// Reads a tenant by name, unless it is still the `known` one. Blocking. A key that does not open is told to the log,
+    /// and does not sign.
     ///
     /// # Errors
     /// Those of storage.
@@ -101,10 +106,21 @@ impl TenantFacts {
         master: &MasterKey,
         bases: &Bases<'_>,
         name: &TenantName,
-    ) -> Result<Option<Self>, Fault> {
+        known: Option<Arc<Self>>,
+    ) -> Result<Option<Arc<Self>>, Fault> {
         let Some(tenant) = database.system().tenant_named(name)? else {
             return Ok(None);
         };
+        let is_it =
+            |known: &Arc<Self>| (known.tenant.id, known.tenant.revision) == (tenant.id, tenant.revision);
+        if let Some(known) = known.filter(is_it) {
+            return Ok(Some(known));
+        }
+        Self::of(tenant, database, master, bases).map(|facts| Some(Arc::new(facts)))
+    }
+
+    /// Reads what belongs to a tenant.
+    fn of(tenant: Tenant, database: &Database, master: &MasterKey, bases: &Bases<'_>) -> Result<Self, Fault> {
         let store = database.tenant(tenant.id);
         let policies = store.policies()?.into_iter().map(|policy| (policy.code.clone(), policy)).collect();
         let open = |record: SigningKeyRecord| {
@@ -127,7 +143,7 @@ impl TenantFacts {
         };
         let idp = face(Layout::Idp)?;
         let realms = tenant.settings.realms_layout.then(|| face(Layout::Realms)).transpose()?;
-        Ok(Some(Self {
+        Ok(Self {
             profile: tenant.profile(),
             policies,
             keys,
@@ -137,7 +153,7 @@ impl TenantFacts {
             idp,
             realms,
             tenant,
-        }))
+        })
     }
 
     /// The key that signs with `alg` now.
@@ -263,6 +279,7 @@ type ClientKey = (TenantId, i64, ClientId);
 pub struct Facts {
     tenants: Cache<TenantName, Arc<TenantFacts>>,
     clients: Cache<ClientKey, Arc<StoredClient>>,
+    currency: Currency,
 }
 
 impl Default for Facts {
@@ -272,6 +289,7 @@ impl Default for Facts {
         Self {
             tenants: Cache::builder().max_capacity(20_000).time_to_idle(idle).build(),
             clients: Cache::builder().max_capacity(100_000).time_to_idle(idle).build(),
+            currency: Currency::default(),
         }
     }
 }
@@ -282,9 +300,24 @@ impl Facts {
         self.tenants.get(name)
     }
 
-    /// Remembers a tenant.
-    pub fn put_tenant(&self, name: TenantName, facts: Arc<TenantFacts>) {
-        self.tenants.insert(name, facts);
+    /// Whether what is known may be used as it is. Otherwise it is to be compared with storage: for a while nobody could
+    /// say what other nodes changed. Costs one look at memory.
+    pub fn are_current(&self) -> bool {
+        self.currency.is()
+    }
+
+    /// How often something was dropped so far: to be asked before a tenant is read.
+    pub fn rounds(&self) -> u64 {
+        self.currency.rounds()
+    }
+
+    /// Remembers a tenant as it was read when there had been so many `rounds`; but not if there has been one since, which
+    /// knew better.
+    pub fn put_tenant(&self, name: &TenantName, facts: Arc<TenantFacts>, rounds: u64) {
+        self.tenants.insert(name.clone(), facts);
+        if self.rounds() != rounds {
+            self.tenants.invalidate(name);
+        }
     }
 
     /// A client as of the tenant's revision, if it is known here.
@@ -309,8 +342,15 @@ impl Facts {
         Ok(found)
     }
 
-    /// Forgets the tenants whose revision is not the one that is stored, and those that are gone.
-    pub fn refresh(&self, stored: &[(TenantId, TenantName, i64)]) {
+    /// Forgets the tenants whose revision is not the one that is stored, and those that are gone. The revisions are those
+    /// that a read found that `began` then, by the steady clock; told when memory becomes current by it.
+    pub fn refresh(
+        &self,
+        stored: &[(TenantId, TenantName, i64)],
+        began: Timestamp,
+        now: Timestamp,
+    ) -> Option<bool> {
+        self.currency.next_round();
         let current: BTreeMap<&TenantName, (TenantId, i64)> =
             stored.iter().map(|(id, name, revision)| (name, (*id, *revision))).collect();
         for (name, facts) in &self.tenants {
@@ -318,10 +358,17 @@ impl Facts {
                 self.tenants.invalidate(&*name);
             }
         }
+        self.currency.read(began, now)
+    }
+
+    /// Looks, many times a second, whether the last read of the revisions is too old; told when that changes.
+    pub fn look(&self, now: Timestamp) -> Option<bool> {
+        self.currency.look(now)
     }
 
     /// Forgets a tenant that has just been changed here.
     pub fn forget(&self, name: &TenantName) {
+        self.currency.next_round();
         self.tenants.invalidate(name);
     }
 }

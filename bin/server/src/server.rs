@@ -3,6 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,6 +16,9 @@ use crate::{
     setup::Setup,
     tls::{self, Slot},
 };
+
+/// What each part of the end may take at least, however long the parts before it took.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// Why a server cannot start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,12 @@ pub enum ServeError {
     /// The app cannot be wired.
     #[error("{0}")]
     Build(#[from] BuildError),
+    /// It was told to end, and what was under way did not come to an end in time: exit code 5.
+    #[error(
+        "ended after server.shutdown_timeout with work under way, for a disk or a database does not answer; each piece of \
+         it was done wholly or not at all, and nobody was told that it was"
+    )]
+    LeftBehind,
     /// The listener failed.
     #[error("the listener failed: {0}")]
     Io(#[from] std::io::Error),
@@ -77,7 +87,8 @@ impl Bound {
         })
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes what is in flight. `started` is told once both answer.
+    /// Serves until SIGTERM or SIGINT, then finishes what is in flight, for as long as `server.shutdown_timeout` and two or
+    /// three seconds more. `started` is told once both answer.
     ///
     /// # Errors
     /// [`ServeError`].
@@ -108,16 +119,69 @@ impl Bound {
         started();
         stopped.await;
         tracing::info!("stopping: finishing the requests in flight");
+        let end = End::within(Duration::from_secs(section.shutdown_timeout));
         stop.send_replace(true);
-        public_handle.stop(true).await;
+        let public = end.wait_for("a worker", public_handle.stop(true), public).await?;
         jobs.iter().for_each(actix_web::rt::task::JoinHandle::abort);
-        management_handle.stop(false).await;
-        ended(public.await)?;
-        ended(management.await)?;
-        app.database.shut_down();
+        let management =
+            end.wait_for("the management listener", management_handle.stop(false), management).await?;
+        let committed = app.database.shut_down_within(end.left());
+        if !(public && management && committed) {
+            return Err(ServeError::LeftBehind);
+        }
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The time in which a server ends.
+struct End {
+    begun: Instant,
+    within: Duration,
+}
+
+impl End {
+    #[expect(clippy::disallowed_methods, reason = "measures a wait, decides nothing that is stored")]
+    fn within(within: Duration) -> Self {
+        Self { begun: Instant::now(), within }
+    }
+
+    fn left(&self) -> Duration {
+        self.within.saturating_sub(self.begun.elapsed()).max(LEAST)
+    }
+
+    /// Whether a listener that is `stopping` has ended in time. A worker that waits for a disk says nothing, and would be
+    /// waited for as long as that.
+    async fn wait_for(
+        &self,
+        what: &str,
+        stopping: impl Future<Output = ()>,
+        listener: actix_web::rt::task::JoinHandle<std::io::Result<()>>,
+    ) -> Result<bool, ServeError> {
+        let stopped = async {
+            stopping.await;
+            ended(listener.await)
+        };
+        // The library takes the whole time by itself where a connection does not end.
+        match tokio::time::timeout(self.left().saturating_add(LEAST), stopped).await {
+            Ok(ended) => ended.map(|()| true),
+            Err(_elapsed) => {
+                tracing::error!("{what} did not come to an end in time and is left behind");
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Runs a server on this thread, until it ends. What still waits for a disk or a database then, on another thread, is not
+/// waited for: it ends with the process.
+///
+/// # Errors
+/// Those of `serving`.
+pub fn run(serving: impl Future<Output = Result<(), ServeError>>) -> Result<(), ServeError> {
+    // A runtime that is dropped waits for its blocking threads.
+    let system = std::mem::ManuallyDrop::new(actix_web::rt::System::new());
+    system.block_on(serving)
 }
 
 fn ended(result: Result<std::io::Result<()>, actix_web::rt::task::JoinError>) -> Result<(), ServeError> {

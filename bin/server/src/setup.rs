@@ -114,18 +114,28 @@ pub fn new_request_id(entropy: &dyn Entropy) -> Result<RequestId, Fault> {
 }
 
 /// Under a wrong master key new keys and secrets would be sealed that the right one cannot open. The keys of one tenant
-/// tell; one damaged row among them does not keep a whole installation from its right key.
+/// tell; damaged rows, of whichever tenant, do not keep a whole installation from its right key, as long as another
+/// tenant's tell.
 fn check_master(database: &Database, master: &MasterKey) -> Result<(), SetupError> {
-    for tenant in database.system().tenants()? {
-        let keys = database.tenant(tenant.id).keys()?;
+    let mut damaged = None;
+    for (tenant, name, _) in database.system().revisions()? {
+        let keys = match database.tenant(tenant).keys() {
+            Ok(keys) => keys,
+            Err(fault @ Fault::Inconsistent(_)) => {
+                tracing::error!(tenant.name = %name, %fault, "its signing keys do not read");
+                damaged = Some(fault);
+                continue;
+            }
+            Err(fault) => return Err(fault.into()),
+        };
         if keys.is_empty() {
             continue;
         }
         // What opens and then does not fit its public half was sealed with this key all the same.
-        let opens = |key| !matches!(OpenSslSigner::open(key, tenant.id, master), Err(Fault::Crypto(_)));
+        let opens = |key| !matches!(OpenSslSigner::open(key, tenant, master), Err(Fault::Crypto(_)));
         return if keys.iter().rev().any(opens) { Ok(()) } else { Err(SetupError::WrongMasterKey) };
     }
-    Ok(())
+    damaged.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 fn check_schema(database: &Database) -> Result<(), SetupError> {

@@ -112,7 +112,7 @@ impl Database {
     pub fn ping(&self) -> Result<(), Fault> {
         self.0.connector.is_in_place().inspect_err(|trouble| self.0.connector.health.ill(trouble))?;
         if self.0.connector.commits.is_silent() {
-            return Err(silence().into());
+            self.break_silence()?;
         }
         self.answers().or_else(|failure| match failure {
             Failure::Trouble(trouble) if trouble.lost => self.answers(),
@@ -123,6 +123,23 @@ impl Database {
             self.0.connector.health.well();
         }
         Ok(())
+    }
+
+    /// While commits are silent, sees whether another one comes to an end: nobody else may be writing, and a connection
+    /// that hangs for ever is not all connections. One in a while tries, for it may hang as well.
+    fn break_silence(&self) -> Result<()> {
+        let connector = Arc::clone(&self.0.connector);
+        if connector.target.has_single_writer() || !connector.commits.admits() {
+            return Err(Failure::Trouble(silence()));
+        }
+        self.through_committer(PROBE_PATIENCE, move |link| {
+            let beat = connector.commits.beat();
+            let done = conclude(link, tenants::probe);
+            if done.is_ok() {
+                beat.went_well();
+            }
+            done
+        })
     }
 
     /// Whether the last write was committed, as far as is known: what can be left undone may be left so meanwhile.
@@ -158,9 +175,20 @@ impl Database {
         self.0.committer.shut_down();
     }
 
+    /// As [`Database::shut_down`], but waits for no longer than `patience` for a disk or a server that does not answer;
+    /// whether all that waited was done. If not, what is under way may still be committed for as long as this process lives,
+    /// and nobody waits for it any more.
+    pub fn shut_down_within(&self, patience: Duration) -> bool {
+        self.0.committer.shut_down_within(patience)
+    }
+
     /// Tells the committer of what was queued by [`TenantStore::queue`]. Cheap, and harmless when there is nothing.
     pub fn wake_committer(&self) {
         self.0.committer.wake();
+    }
+
+    pub(crate) fn connector(&self) -> &Arc<Connector> {
+        &self.0.connector
     }
 
     pub(crate) fn committer(&self) -> &Committer {
@@ -312,9 +340,18 @@ impl Database {
                 })
             });
         }
+        self.through_committer(patience, |link| conclude(link, work))
+    }
+
+    /// Does `work` in a committer's thread, in a transaction that has begun and that it ends.
+    fn through_committer<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&mut Link) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (answer, answered) = mpsc::sync_channel(1);
         let task = Box::new(move |link: Result<&mut Link, Trouble>| {
-            let done = link.map_err(Failure::from).and_then(|link| conclude(link, work));
+            let done = link.map_err(Failure::from).and_then(work);
             // Whoever asked may have given up.
             drop(answer.send(done));
         });

@@ -80,7 +80,7 @@ pub enum CliError {
     /// A tenant file cannot be applied.
     #[error("{0}")]
     Apply(#[from] ApplyError),
-    /// The server could not start or did not end well.
+    /// The server could not start or did not end well: exit code 5 when work was left behind.
     #[error("{0}")]
     Serve(#[from] ServeError),
     /// A file cannot be used.
@@ -110,6 +110,7 @@ impl CliError {
                 | SetupError::Schema(_)
                 | SetupError::Fault(domain::Fault::Storage { .. }),
             ) => 4,
+            Self::Serve(ServeError::LeftBehind) => 5,
             _ => 1,
         }
     }

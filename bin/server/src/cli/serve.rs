@@ -1,7 +1,13 @@
 //! `countersign serve`.
 
 use super::{CliError, output};
-use crate::{config::Config, config::ConfigError, server::Bound, setup::Setup, telemetry};
+use crate::{
+    config::Config,
+    config::ConfigError,
+    server::{self, Bound},
+    setup::Setup,
+    telemetry,
+};
 
 /// Serves as configured until it is told to stop.
 ///
@@ -24,6 +30,6 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
             output::line(&format!("listening on https://{address}"));
         }
     };
-    actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
+    server::run(bound.serve(config, setup, public_url, started))?;
     Ok(())
 }

@@ -43,6 +43,10 @@ use crate::tls::{Handshake, NameRule};
 /// Requests of one connection that are begun within a beat before others have a turn.
 const TURN: u32 = 8;
 
+/// For how many beats it is said of a connection that it waited for its turn too long: for what came with that turn. A
+/// head of which the rest comes seconds later is judged by what there is to do then.
+const LATE: u64 = 10;
+
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -80,8 +84,8 @@ pub struct State {
     withheld: Cell<bool>,
     /// Whether it may begin a request.
     turn: Cell<Turn>,
-    /// Whether it waited for that too long.
-    late: Cell<bool>,
+    /// The beat at which it might, where it had waited for that too long.
+    late: Cell<Option<u64>>,
     doomed: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     /// Its source's place, until it ends.
@@ -104,7 +108,7 @@ impl State {
             read: Cell::new(0),
             withheld: Cell::new(false),
             turn: Cell::new(Turn::None),
-            late: Cell::new(false),
+            late: Cell::new(None),
             doomed: Cell::new(false),
             waker: RefCell::new(None),
             worker,
@@ -165,6 +169,11 @@ impl State {
         begun > TURN
     }
 
+    /// Whether it has just waited for its turn too long.
+    fn is_late(&self) -> bool {
+        self.late.get().is_some_and(|since| self.worker.beat().saturating_sub(since) < LATE)
+    }
+
     fn sent(&self, stalled: bool) {
         let since = self.stalled.get();
         self.stalled.set(stalled.then(|| since.unwrap_or_else(|| self.worker.beat())));
@@ -218,7 +227,7 @@ impl Request {
 
     /// Whether it waited for its turn too long.
     pub fn is_late(&self) -> bool {
-        self.0.late.get()
+        self.0.is_late()
     }
 }
 

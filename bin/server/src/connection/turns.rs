@@ -45,7 +45,7 @@ impl Turns {
             Turn::Waits(..) => false,
             Turn::None if self.begun.get() < IN_A_ROW => {
                 self.begun.set(self.begun.get().saturating_add(1));
-                state.late.set(false);
+                state.late.set(None);
                 state.turn.set(Turn::Has);
                 true
             }
@@ -72,7 +72,8 @@ impl Turns {
             // It may have ended meanwhile.
             let Some(state) = next.upgrade() else { continue };
             if let Turn::Waits(since, behind_many) = state.turn.replace(Turn::Has) {
-                state.late.set(behind_many && now.saturating_duration_since(since) > wait);
+                let late = behind_many && now.saturating_duration_since(since) > wait;
+                state.late.set(late.then(|| state.worker.beat()));
             }
             self.begun.set(self.begun.get().saturating_add(1));
             state.wake();
@@ -162,6 +163,22 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn who_was_late_is_not_once_the_rest_of_a_head_comes_long_after() {
+        let states = connections(IN_A_ROW as usize + FEW + 1);
+        let turns = Turns::default();
+        ask(&turns, &states);
+        let late = states.last().unwrap();
+        while late.turn.get() != Turn::Has {
+            turns.next(super::super::worker::instant().checked_add(2 * WAIT).unwrap(), WAIT);
+        }
+        let request = crate::connection::Request(Rc::clone(late));
+        assert!(request.is_late(), "what came with it");
+        late.turn.set(Turn::None);
+        late.worker.beat.set(late.worker.beat() + crate::connection::LATE);
+        assert!(!request.is_late(), "what comes now has waited for nothing");
+    }
+
+    #[actix_web::test]
     async fn late_is_who_waited_too_long_behind_many_and_only_for_that_turn() {
         let few = IN_A_ROW as usize + FEW;
         let states = connections(few + 10);
@@ -171,12 +188,12 @@ mod tests {
         while states.iter().any(|state| state.turn.get() != Turn::Has) {
             turns.next(after(2 * WAIT), WAIT);
         }
-        let late: Vec<_> = states.iter().map(|state| state.late.get()).collect();
+        let late: Vec<_> = states.iter().map(|state| state.is_late()).collect();
         assert_eq!(late, [vec![false; few], vec![true; 10]].concat(), "a thread that slept has no queue");
         turns.next(after(Duration::ZERO), WAIT);
         for state in &states[few..] {
             state.turn.set(Turn::None);
-            assert!(turns.has(state) && !state.late.get(), "the next turn is another matter");
+            assert!(turns.has(state) && !state.is_late(), "the next turn is another matter");
         }
     }
 }

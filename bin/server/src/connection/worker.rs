@@ -48,7 +48,7 @@ thread_local! {
 #[derive(Debug)]
 pub struct Worker {
     bounds: Bounds,
-    beat: Cell<u64>,
+    pub(super) beat: Cell<u64>,
     due: Cell<Instant>,
     connections: RefCell<Vec<Weak<State>>>,
     pub(super) turns: Turns,

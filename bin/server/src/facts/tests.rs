@@ -7,9 +7,9 @@ const BOTH: &str = "name = 't'\nprofile = 'openid'\n[settings]\nsigning_algs = [
 
 const BASES: Bases<'static> = Bases { public: "https://id.example", mtls: None, sees_certificates: false };
 
-fn facts(installation: &Installation) -> TenantFacts {
+fn facts(installation: &Installation) -> Arc<TenantFacts> {
     let (database, master) = (&installation.setup.database, &installation.setup.master);
-    TenantFacts::load(database, master, &BASES, &tenant_name("t")).unwrap().unwrap()
+    TenantFacts::load(database, master, &BASES, &tenant_name("t"), None).unwrap().unwrap()
 }
 
 fn listed(facts: &TenantFacts, now: Timestamp) -> serde_json::Value {

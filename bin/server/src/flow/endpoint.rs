@@ -72,7 +72,7 @@ where
     Fut: Future<Output = Result<Reply, Stop>>,
 {
     let mut budget = Budget::new(app);
-    let facts = match budgeted_tenant(app, http, &mut budget).await {
+    let facts = match budgeted_tenant(app, http, route, &mut budget).await {
         Ok(Some(facts)) => facts,
         Ok(None) => {
             app.metrics.requests.with_label_values(&[route, "unknown_tenant"]).inc();
@@ -144,17 +144,22 @@ impl Budget {
 /// # Errors
 /// Those of storage and of the lane.
 pub async fn tenant(app: &Arc<App>, http: &HttpRequest) -> Result<Option<Arc<TenantFacts>>, Fault> {
-    budgeted_tenant(app, http, &mut Budget::new(app)).await
+    budgeted_tenant(app, http, "preflight", &mut Budget::new(app)).await
 }
 
 async fn budgeted_tenant(
     app: &Arc<App>,
     http: &HttpRequest,
+    route: &'static str,
     budget: &mut Budget,
 ) -> Result<Option<Arc<TenantFacts>>, Fault> {
     match http.match_info().get("tenant").and_then(TenantName::parse) {
         Some(name) => {
-            let found = budget.spend(app.tenant(&name)).await?;
+            let found = match route {
+                // Everybody's caches hold these for minutes: they go on while storage cannot be asked.
+                "discovery" | "jwks" => budget.spend(app.remembered_tenant(&name)).await?,
+                _ => budget.spend(app.tenant(&name)).await?,
+            };
             Ok(found.filter(|facts| facts.face(layout(http)).is_some()))
         }
         None => Ok(None),

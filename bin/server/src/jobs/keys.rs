@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domain::{Fault, TenantName};
+
 use crate::{app::App, keyring, setup::Setup};
 
 /// Looks at every tenant's keys, for ever.
@@ -17,17 +19,29 @@ pub(super) async fn run(app: Arc<App>, setup: Setup) {
     }
 }
 
-/// The tenants whose keys changed.
-fn pass(setup: &Setup) -> Result<Vec<domain::TenantName>, domain::Fault> {
+/// The tenants whose keys changed. What is damaged of one is told, and keeps nobody from looking after the others.
+fn pass(setup: &Setup) -> Result<Vec<TenantName>, Fault> {
     let mut changed = Vec::new();
-    for tenant in setup.database.system().tenants()? {
-        let steps = keyring::run(setup, &tenant)?;
-        for step in &steps {
-            tracing::info!(tenant.name = %tenant.name, step, "signing keys changed");
-        }
-        if !steps.is_empty() {
-            changed.push(tenant.name);
+    for (_, name, _) in setup.database.system().revisions()? {
+        match look_after(setup, &name) {
+            Ok(true) => changed.push(name),
+            Ok(false) => {}
+            Err(fault) => {
+                tracing::error!(tenant.name = %name, fault = %fault, "its keys could not be looked after");
+                // Where it is not the tenant's but everybody's, the next one would wait for the same.
+                setup.database.ping()?;
+            }
         }
     }
     Ok(changed)
+}
+
+/// Whether a tenant's keys changed.
+fn look_after(setup: &Setup, name: &TenantName) -> Result<bool, Fault> {
+    let Some(tenant) = setup.database.system().tenant_named(name)? else { return Ok(false) };
+    let steps = keyring::run(setup, &tenant)?;
+    for step in &steps {
+        tracing::info!(tenant.name = %name, step, "signing keys changed");
+    }
+    Ok(!steps.is_empty())
 }

@@ -10,7 +10,7 @@ mod watch;
 mod worker;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, mpsc::SyncSender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc::SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,10 @@ use crate::link::Link;
 use crate::manager::Connector;
 use chore::Chore;
 pub(crate) use chore::Removal;
-use queue::Queue;
+use queue::{Queue, Taker};
 use worker::Worker;
 
-/// Threads for PostgreSQL, where several transactions commit at once.
+/// Threads for PostgreSQL, where several transactions commit at once. One of them takes only what waits for no row.
 const SERVER_WORKERS: usize = 3;
 
 /// Whom to tell. Called once, from the committer's thread: it must not wait for the committer.
@@ -92,7 +92,34 @@ enum Job {
 pub(crate) struct Committer {
     queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    alive: Arc<Alive>,
     patience: Duration,
+}
+
+/// How many threads have not ended.
+#[derive(Default)]
+struct Alive {
+    count: Mutex<usize>,
+    fewer: Condvar,
+}
+
+/// One of them; over when dropped.
+struct Living(Arc<Alive>);
+
+impl Living {
+    fn new(alive: &Arc<Alive>) -> Self {
+        let mut count = alive.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_add(1);
+        Self(Arc::clone(alive))
+    }
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        self.0.fewer.notify_all();
+    }
 }
 
 impl Committer {
@@ -101,9 +128,10 @@ impl Committer {
         let single = connector.target.has_single_writer();
         let queue = Arc::new(Queue::new(config.commit_queue, config.commit_batch, !single));
         let patience = config.commit_timeout;
-        let committer = Self { queue, threads: Mutex::new(Vec::new()), patience };
+        let committer = Self { queue, threads: Mutex::new(Vec::new()), alive: Arc::default(), patience };
         for number in 0..if single { 1 } else { SERVER_WORKERS } {
-            let worker = Worker::new(Arc::clone(&committer.queue), Arc::clone(connector), patience)?;
+            let taker = if single || number > 0 { Taker::OfAnything } else { Taker::OfInserts };
+            let worker = Worker::new((Arc::clone(&committer.queue), taker), Arc::clone(connector), patience)?;
             committer.spawn(format!("committer-{number}"), move || worker.run())?;
         }
         let queue = Arc::clone(&committer.queue);
@@ -112,7 +140,11 @@ impl Committer {
     }
 
     fn spawn(&self, name: String, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-        let thread = std::thread::Builder::new().name(name).spawn(run)?;
+        let living = Living::new(&self.alive);
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let _living = living;
+            run();
+        })?;
         self.threads().push(thread);
         Ok(())
     }
@@ -167,6 +199,27 @@ impl Committer {
                 tracing::error!("a committer thread had crashed");
             }
         }
+    }
+
+    /// The same, but gives up after `patience`: whether all was done. The threads that are not done are left alone.
+    pub(crate) fn shut_down_within(&self, patience: Duration) -> bool {
+        self.queue.close();
+        let count = self.alive.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.alive.fewer.wait_timeout_while(count, patience, |alive| *alive > 0);
+        let left = *waited.unwrap_or_else(PoisonError::into_inner).0;
+        if left == 0 {
+            self.shut_down();
+            return true;
+        }
+        // Nobody joins them, whoever drops this.
+        self.threads().clear();
+        tracing::error!(
+            threads = left,
+            batches = self.queue.len(),
+            "commits did not come to an end in time and are left behind: each was done wholly or not at all, and nobody \
+             was told that it was"
+        );
+        false
     }
 
     fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {

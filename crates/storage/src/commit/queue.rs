@@ -54,22 +54,29 @@ impl Queue {
     }
 
     /// Waits for jobs, if need be for so long only, and takes those that go together: none when none has come in time;
-    /// `None` when it is closed and empty.
-    pub(super) fn take(&self, patience: Option<Duration>) -> Option<Vec<Job>> {
+    /// `None` when it is closed and there are none.
+    pub(super) fn take(&self, taker: Taker, patience: Option<Duration>) -> Option<Vec<Job>> {
         let mut state = self.state();
-        let idle = |state: &mut State| state.jobs.is_empty() && !state.closed;
-        state = match patience {
-            None => self.ready.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
-            Some(patience) => {
-                let waited = self.ready.wait_timeout_while(state, patience, idle);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+        while !taker.has_work(&state.jobs) {
+            if state.closed {
+                return None;
             }
-        };
-        if state.jobs.is_empty() {
-            return (!state.closed).then(Vec::new);
+            if !state.jobs.is_empty() {
+                // It was woken for what is somebody else's.
+                self.ready.notify_one();
+            }
+            let Some(patience) = patience else {
+                state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let waited = self.ready.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            if waited.1.timed_out() && !taker.has_work(&state.jobs) {
+                return Some(Vec::new());
+            }
         }
         let jobs = if self.inserts_only {
-            take_inserts(&mut state.jobs, self.group)
+            take_inserts(&mut state.jobs, self.group, taker)
         } else {
             let count = state.jobs.len().min(self.group);
             state.jobs.drain(..count).collect()
@@ -138,9 +145,27 @@ impl Queue {
     }
 }
 
+/// What a committer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taker {
+    /// Whatever comes.
+    OfAnything,
+    /// Batches that only insert: they wait for nobody's row, and whoever does should not have every committer.
+    OfInserts,
+}
+
+impl Taker {
+    fn has_work(self, jobs: &VecDeque<Job>) -> bool {
+        match self {
+            Self::OfAnything => !jobs.is_empty(),
+            Self::OfInserts => jobs.iter().any(only_inserts),
+        }
+    }
+}
+
 /// The oldest job; if it only inserts, together with others that do.
-fn take_inserts(jobs: &mut VecDeque<Job>, most: usize) -> Vec<Job> {
-    if !jobs.front().is_some_and(only_inserts) {
+fn take_inserts(jobs: &mut VecDeque<Job>, most: usize, taker: Taker) -> Vec<Job> {
+    if taker == Taker::OfAnything && !jobs.front().is_some_and(only_inserts) {
         return jobs.pop_front().into_iter().collect();
     }
     let mut taken = Vec::new();

@@ -10,7 +10,7 @@ use domain::Fault;
 use super::checkpoint::Checkpointer;
 use super::chore::{Chore, Ridden, Ride};
 use super::group::{self, Merge};
-use super::queue::Queue;
+use super::queue::{Queue, Taker};
 use super::{Errand, Job, Pending, now};
 use crate::dialect::{Role, TURN};
 use crate::failure::{Failure, Result, Trouble};
@@ -29,6 +29,7 @@ struct Done {
 /// A thread with its own connection.
 pub(super) struct Worker {
     queue: Arc<Queue>,
+    taker: Taker,
     connector: Arc<Connector>,
     link: Option<Link>,
     /// After a failure to connect: until when not to try again, how long to wait then, and what happened.
@@ -47,7 +48,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        queue: Arc<Queue>,
+        (queue, taker): (Arc<Queue>, Taker),
         connector: Arc<Connector>,
         patience: Duration,
     ) -> std::io::Result<Self> {
@@ -56,6 +57,7 @@ impl Worker {
         let chores = VecDeque::new();
         Ok(Self {
             queue,
+            taker,
             connector,
             link: None,
             pause: None,
@@ -69,7 +71,7 @@ impl Worker {
 
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
-        while let Some(jobs) = self.queue.take(self.for_company()) {
+        while let Some(jobs) = self.queue.take(self.taker, self.for_company()) {
             // Waiters that are dropped while a panic unwinds are told so.
             if catch_unwind(AssertUnwindSafe(|| self.work(jobs))).is_err() {
                 tracing::error!("the committer panicked; its transaction is rolled back");

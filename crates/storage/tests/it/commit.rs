@@ -16,6 +16,7 @@ both!(
     a_panicking_callback_harms_nobody,
     a_full_queue_is_told_at_once,
     what_waits_at_shut_down_is_done,
+    a_committer_that_hangs_is_left_behind_at_shut_down,
     nobody_waits_for_ever_when_the_database_goes,
     many_threads_share_commits,
     two_nodes_agree,
@@ -115,6 +116,17 @@ fn a_full_queue_is_told_at_once(fixture: &Fixture) {
     drop(held);
     assert_eq!(waiting.map(|told| answer(&told)), [COMMITTED, COMMITTED]);
     assert!(!is_there(&store, third));
+}
+
+fn a_committer_that_hangs_is_left_behind_at_shut_down(fixture: &Fixture) {
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let held = hold_up(fixture, &store);
+    assert!(!fixture.database.shut_down_within(std::time::Duration::from_millis(50)));
+    // Whoever drops it does not wait for it either.
+    fixture.database.shut_down();
+    drop(held);
+    assert!(fixture.database.shut_down_within(std::time::Duration::from_secs(30)), "it has come to its end");
 }
 
 fn what_waits_at_shut_down_is_done(fixture: &Fixture) {

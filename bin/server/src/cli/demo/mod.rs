@@ -16,7 +16,7 @@ use super::{CliError, init::quoted, output, private_file};
 use crate::{
     clock::{Clock as _, SystemClock},
     config::{AskFor, Config, RawConfig, TlsSection},
-    server::Bound,
+    server::{self, Bound},
     setup::{Setup, SetupError},
     telemetry,
 };
@@ -94,7 +94,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         more.extend(tls_of(in_realm).filter_map(|tls| lines::in_realm(tls, &pki, now)));
         lines::welcome(&url, &more);
     };
-    actix_web::rt::System::new().block_on(bound.serve(config, setup, public_url, started))?;
+    server::run(bound.serve(config, setup, public_url, started))?;
     Ok(())
 }
 

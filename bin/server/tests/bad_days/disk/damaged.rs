@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 use domain::{TokenKind, token_text};
 use tempfile::TempDir;
 
-use super::{DATABASE, assert_active, assert_refused, assert_unavailable, machine, serve_fails};
-use crate::support::{Ask as _, Demo, acme_m2m, http};
+use super::{DATABASE, SOON, assert_active, assert_refused, assert_unavailable, machine, serve_fails, sql};
+use crate::support::{Ask as _, Demo, acme_m2m, http, serve::Node, wait_for};
 
 /// The data of a server that has ended in peace, with so many tokens of machines.
 fn stopped(tokens: usize) -> (TempDir, Vec<String>) {
@@ -89,4 +89,34 @@ fn a_damaged_page_harms_only_those_whose_data_it_held() {
         "{said}"
     );
     assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn a_damaged_row_of_one_tenant_is_told_and_keeps_no_job_from_the_others() {
+    let (data, _) = stopped(1);
+    // The first tenant's keys do not read, another one's are to be made anew.
+    let of = |name| format!("tenant_id = (SELECT id FROM tenants WHERE name = '{name}')");
+    sql::run(
+        &data.path().join(DATABASE),
+        &format!(
+            "UPDATE signing_keys SET alg = 'damaged' WHERE {}; DELETE FROM signing_keys WHERE {};",
+            of("ONLINEBANK"),
+            of("acme")
+        ),
+    );
+    let variables = [
+        ("COUNTERSIGN__SERVER__LISTEN", "127.0.0.1:0"),
+        ("COUNTERSIGN__SERVER__PUBLIC_URL", "https://id.example"),
+        ("COUNTERSIGN__MANAGEMENT__LISTEN", "127.0.0.1:0"),
+        ("COUNTERSIGN__JOBS__KEY_INTERVAL", "1"),
+    ];
+    let node = Node::start_with(data.path(), "countersign.toml", &variables);
+    let has_keys = || {
+        let said = http().get(node.acme("jwks")).said();
+        (said.status == 200 && !said.json()["keys"].as_array().unwrap().is_empty()).then_some(())
+    };
+    assert!(wait_for(SOON, has_keys).is_some(), "{}", node.stderr());
+    let told = node.stderr();
+    let line = told.lines().find(|line| line.contains("keys could not be looked after")).unwrap();
+    assert!(line.contains("ONLINEBANK") && line.contains("signing_keys"), "{line}");
 }

@@ -6,6 +6,7 @@ pub(crate) mod promises;
 pub(crate) mod sql;
 
 mod damaged;
+mod ending;
 mod full;
 mod gone;
 mod locked;

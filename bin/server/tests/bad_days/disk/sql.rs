@@ -43,6 +43,15 @@ sys.stdin.read()
 db.execute("ROLLBACK")
 "#;
 
+/// Runs statements.
+pub(crate) fn run(database: &Path, sql: &str) {
+    let script =
+        "import sqlite3, sys\nsqlite3.connect(sys.argv[1], timeout=30).executescript(sys.stdin.read())";
+    let mut child = python(script, database);
+    child.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{sql}");
+}
+
 fn python(script: &str, database: &Path) -> Child {
     Command::new("python3")
         .args(["-c", script])

@@ -1,7 +1,9 @@
 //! PostgreSQL's bad days. Each test has a server of its own to stop, kill and hold up.
 
+mod changes;
 mod cluster;
 mod deadlock;
+mod ending;
 mod failover;
 mod load;
 mod locks;
@@ -41,11 +43,17 @@ struct Installation {
 
 impl Installation {
     fn over(url: &str) -> Self {
+        Self::over_with(url, &[])
+    }
+
+    /// The same with variables.
+    fn over_with(url: &str, variables: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         write_config(dir.path(), url);
         countersign(dir.path(), &["init", "--config", "c.toml", "--tenant", "main"]);
         countersign(dir.path(), &["tenant", "apply", "acme.toml", "--config", "c.toml"]);
-        let node = Node::start_with(dir.path(), "c.toml", &[("COUNTERSIGN__LOG__FILTER", "info")]);
+        let variables = [&[("COUNTERSIGN__LOG__FILTER", "info")], variables].concat();
+        let node = Node::start_with(dir.path(), "c.toml", &variables);
         let form = [("grant_type", "client_credentials")];
         let token = acme_m2m(http().post(node.acme("token"))).form(&form).json_ok();
         Self { node, token: token["access_token"].as_str().unwrap().to_owned(), _dir: dir }
