@@ -20,8 +20,11 @@ const LOOK: Duration = Duration::from_millis(20);
 /// After so long nothing more is removed: longer than the life of a brief token and the pause between two batches.
 const STILL: Duration = Duration::from_secs(5);
 
-/// Tokens of a backlog for each second of a cell, as long as it is not known how fast they are removed, and at most.
-const BACKLOG: [f64; 2] = [15_000.0, 200_000.0];
+/// Tokens of a backlog for each second of a cell, as long as it is not known how fast they are removed.
+const UNKNOWN: f64 = 30_000.0;
+
+/// The fewest and the most of them.
+const BACKLOG: [f64; 2] = [5000.0, 200_000.0];
 
 /// How many tokens are surely written in a second, as long as that is not known: in files, and in PostgreSQL.
 const WRITTEN: [f64; 2] = [10_000.0, 4000.0];
@@ -49,7 +52,7 @@ impl<'a> Stage<'a> {
     pub(super) fn of(context: &'a Context, url: &'a str, server: &'a Server, course: Course) -> Self {
         let [files, postgres] = WRITTEN;
         let written = if context.place.postgres().is_some() { postgres } else { files };
-        let backlog = BACKLOG[0] * course.whole().as_secs_f64().max(1.0);
+        let backlog = UNKNOWN * course.whole().as_secs_f64().max(1.0);
         Self { context, url, server, course, due: f64::INFINITY, written, backlog }
     }
 
@@ -87,20 +90,31 @@ impl<'a> Stage<'a> {
             (scrape::expired(self.server)?.sessions, Usage::now(self.context, self.server)?);
         let observed = load::run(self.server.address, scripts, self.course)?;
         let others = Usage::now(self.context, self.server)?.since(&start).others(self.course.whole());
-        let removed = scrape::expired(self.server)?.sessions - before;
+        let gone = scrape::expired(self.server)?.sessions;
         if scene == Scene::Brief {
             self.due += count(observed.answered);
         }
         if scene == Scene::Backlog {
-            // It has to last for the whole cell, and to be gone soon afterwards.
-            self.backlog = self.backlog.max(removed * 2.0).min(BACKLOG[1] * self.seconds());
+            self.learn(gone);
         }
-        let seconds = self.seconds();
-        Ok(Cell { observed, issued: count(observed.answered) / seconds, removed: removed / seconds, others })
+        let seconds = self.course.whole().as_secs_f64();
+        let (issued, removed) = (count(observed.answered) / seconds, (gone - before) / seconds);
+        Ok(Cell { observed, issued, removed, others })
     }
 
-    fn seconds(&self) -> f64 {
-        self.course.whole().as_secs_f64()
+    /// What is left of a backlog says how many tokens the next one needs, to last for a cell and be gone soon after it.
+    fn learn(&mut self, gone: f64) {
+        let (left, seconds) = (self.due - gone, self.course.whole().as_secs_f64());
+        let [fewest, most] = BACKLOG.map(|tokens| tokens * seconds);
+        let next = if left > 0.0 {
+            (self.backlog - left) * 1.3
+        } else {
+            output::progress(
+                "expiry: a backlog was gone before its cell ended; the next one is twice as long",
+            );
+            self.backlog * 2.0
+        };
+        self.backlog = next.clamp(fewest, most);
     }
 
     /// Waits until nothing expires any more.
