@@ -12,8 +12,8 @@ use openssl::{
 };
 
 use crate::path::{Path, Window};
-use crate::pem;
 use crate::peer::instant;
+use crate::pem;
 
 /// Most authorities of one tenant.
 const MOST: usize = 64;

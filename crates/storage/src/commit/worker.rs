@@ -89,7 +89,8 @@ impl Worker {
 
     /// How long to wait for jobs before a chore is done alone.
     fn for_company(&self) -> Option<Duration> {
-        let quiet = self.committed.map_or(Duration::MAX, |committed| now().saturating_duration_since(committed));
+        let quiet =
+            self.committed.map_or(Duration::MAX, |committed| now().saturating_duration_since(committed));
         (!self.chores.is_empty()).then(|| Chore::patience(quiet))
     }
 
@@ -320,12 +321,7 @@ impl Worker {
 }
 
 fn no_connection() -> Trouble {
-    Trouble {
-        table: "connection",
-        operation: "connect",
-        message: "no connection".to_owned(),
-        lost: false,
-    }
+    Trouble { table: "connection", operation: "connect", message: "no connection".to_owned(), lost: false }
 }
 
 fn trouble_of(failure: Failure) -> Trouble {

@@ -129,11 +129,7 @@ pub(crate) fn due(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<Key
 }
 
 /// Removes one that is due still: a new failure may have come in between.
-pub(crate) fn remove_due(
-    link: &mut Link,
-    (tenant, client, source): &Key,
-    now: Timestamp,
-) -> Result<usize> {
+pub(crate) fn remove_due(link: &mut Link, (tenant, client, source): &Key, now: Timestamp) -> Result<usize> {
     let row = source_failures::table
         .filter(source_failures::tenant_id.eq(tenant))
         .filter(source_failures::client_id.eq(client))

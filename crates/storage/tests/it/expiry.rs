@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use domain::port::{Apply, RefreshLookup};
 use domain::{
-    AdminWrite, Applied, Fault, RegistrationToken, Remembered, RememberedFor, RememberedKey, Scopes, SecretDigest,
-    SourceFailures, Timestamp, Write, WriteBatch,
+    AdminWrite, Applied, Fault, RegistrationToken, Remembered, RememberedFor, RememberedKey, Scopes,
+    SecretDigest, SourceFailures, Timestamp, Write, WriteBatch,
 };
 use storage::{Expired, TenantStore};
 use testkit::{client_id, source};
