@@ -87,7 +87,7 @@ impl Database {
         });
         let applied = store.apply(&batch).unwrap();
         if applied == Applied::Committed {
-            self.removed.replace(removed.or(self.removed.take()));
+            self.removed.replace(removed.or_else(|| self.removed.take()));
             if self.planted == Planted::FamilyComesBack {
                 batch.writes.iter().for_each(|write| bring_back(store, write));
             }
