@@ -112,7 +112,8 @@ impl Database {
     pub fn ping(&self) -> Result<(), Fault> {
         self.0.connector.is_in_place().inspect_err(|trouble| self.0.connector.health.ill(trouble))?;
         if self.0.connector.commits.is_silent() {
-            return Err(silence().into());
+            // What is known to be the matter says more than that nothing is heard.
+            return Err(self.0.connector.health.reason().unwrap_or_else(silence).into());
         }
         self.answers().or_else(|failure| match failure {
             Failure::Trouble(trouble) if trouble.lost => self.answers(),
