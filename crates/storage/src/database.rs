@@ -132,7 +132,9 @@ impl Database {
     fn break_silence(&self) -> Result<()> {
         let connector = Arc::clone(&self.0.connector);
         if connector.target.has_single_writer() || !connector.commits.admits() {
-            return Err(Failure::Trouble(silence()));
+            // What is known to be the matter says more than that nothing is heard.
+            let known = self.0.connector.health.reason();
+            return Err(Failure::Trouble(known.unwrap_or_else(silence)));
         }
         self.through_committer(PROBE_PATIENCE, move |link| {
             let beat = connector.commits.beat();

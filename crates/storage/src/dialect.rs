@@ -310,6 +310,21 @@ mod tests {
         assert_eq!(file_uri(Path::new("/a b?mode=rwc#%")), "file:/a%20b%3Fmode%3Drwc%23%25?mode=rw");
     }
 
+    /// Who moves the log has to wait for the disk as well: what it has moved is overwritten in the log.
+    #[test]
+    fn every_connection_to_a_file_is_as_durable_and_strict_as_any() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("db");
+        std::fs::File::create(&path).expect("a file");
+        for role in [Role::Writer, Role::Committer, Role::Reader] {
+            let target = Target::File(path.clone());
+            let mut db = Db::connect(&target, Duration::from_secs(1), role).expect("a connection");
+            let settings = db.settings().expect("its settings");
+            assert_eq!(settings.len(), 3);
+            assert!(settings.iter().all(|(_, wanted, found)| wanted == found), "{settings:?}");
+        }
+    }
+
     #[test]
     fn keeps_the_bounds_that_a_url_has() {
         let url = bounded("postgres://h/d?connect_timeout=9");

@@ -36,6 +36,11 @@ impl Health {
         self.ill.load(Ordering::Acquire)
     }
 
+    /// Why the last write could not be committed, where it could not.
+    pub(crate) fn reason(&self) -> Option<Trouble> {
+        self.why().clone()
+    }
+
     fn why(&self) -> MutexGuard<'_, Option<Trouble>> {
         self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }

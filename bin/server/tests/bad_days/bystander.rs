@@ -3,13 +3,13 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use super::support::{Ask as _, Demo, acme_m2m, http};
+use super::support::{Ask as _, Demo, acme_m2m, http, wait_for};
 
 /// Whether the long versions run.
 pub(crate) fn long() -> bool {
@@ -19,6 +19,8 @@ pub(crate) fn long() -> bool {
 /// Asks for tokens and looks at them, one after the other, until it is told to stop.
 pub(crate) struct Bystander {
     over: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    begun: Instant,
     thread: JoinHandle<Vec<(u16, Duration)>>,
 }
 
@@ -29,12 +31,16 @@ pub(crate) struct Served {
     pub(crate) shed: usize,
     /// Of the good ones.
     pub(crate) slowest: Duration,
+    /// Good answers a second.
+    pub(crate) pace: f64,
 }
 
 impl Bystander {
     pub(crate) fn start(demo: &Demo) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        let (stop, token, introspect) = (Arc::clone(&over), demo.acme("token"), demo.acme("introspect"));
+        let answered = Arc::new(AtomicUsize::new(0));
+        let (stop, told) = (Arc::clone(&over), Arc::clone(&answered));
+        let (token, introspect) = (demo.acme("token"), demo.acme("introspect"));
         let thread = std::thread::spawn(move || {
             let http = http();
             let mut times = Vec::new();
@@ -45,6 +51,7 @@ impl Bystander {
                 if said.status != 200 {
                     continue;
                 }
+                told.fetch_add(2, Ordering::Relaxed);
                 let (begun, answer) = (Instant::now(), said.json());
                 let form = [("token", answer["access_token"].as_str().unwrap())];
                 let said = acme_m2m(http.post(&introspect)).form(&form).said();
@@ -52,11 +59,20 @@ impl Bystander {
             }
             times
         });
-        Self { over, thread }
+        Self { over, answered, begun: Instant::now(), thread }
+    }
+
+    /// Its pace with what is there now, and nothing else.
+    pub(crate) fn pace_now(demo: &Demo) -> f64 {
+        let one = Self::start(demo);
+        let enough = || (one.answered.load(Ordering::Relaxed) >= 200).then_some(());
+        assert!(wait_for(Duration::from_mins(1), enough).is_some(), "hardly served");
+        one.served().pace
     }
 
     /// Ends it. Every answer was 200, or 503 where the server may shed.
     pub(crate) fn served(self) -> Served {
+        let elapsed = self.begun.elapsed();
         self.over.store(true, Ordering::Relaxed);
         let times = self.thread.join().unwrap();
         let good: Vec<Duration> =
@@ -64,16 +80,28 @@ impl Bystander {
         let shed = times.iter().filter(|(status, _)| *status == 503).count();
         let other = times.iter().find(|(status, _)| ![200, 503].contains(status));
         assert_eq!(other, None, "only 200 and 503, {} of {}", good.len() + shed, times.len());
-        Served { good: good.len(), shed, slowest: good.into_iter().max().unwrap_or_default() }
+        #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
+        let pace = good.len() as f64 / elapsed.as_secs_f64();
+        Served { good: good.len(), shed, pace, slowest: good.into_iter().max().unwrap_or_default() }
     }
 
-    /// Ends it: it was served all the while, every time within `bound`.
+    /// Ends it: it was served all the while, every time within `bound`, and at its share of its pace before at least.
+    /// What exactly it loses, the bench says: here whoever disturbs it has the same processors.
     #[track_caller]
-    pub(crate) fn undisturbed(self, bound: Duration) {
+    pub(crate) fn undisturbed_at_its_pace(self, before: f64, share: f64, bound: Duration) {
+        let pace = self.undisturbed(bound);
+        println!("{pace:.0} a second, and {before:.0} before");
+        assert!(pace >= before * share, "{pace:.0} a second, and {before:.0} before");
+    }
+
+    /// Ends it: it was served all the while, every time within `bound`; its pace.
+    #[track_caller]
+    pub(crate) fn undisturbed(self, bound: Duration) -> f64 {
         let served = self.served();
         println!("meanwhile {served:?}");
         assert!(served.good > 2, "hardly served: {served:?}");
         assert_eq!(served.shed, 0, "{served:?}");
         assert!(served.slowest < bound, "{served:?}");
+        served.pace
     }
 }

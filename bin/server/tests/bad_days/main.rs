@@ -28,3 +28,4 @@ mod nodes;
 mod overload;
 mod postgresql;
 mod power;
+mod victim;

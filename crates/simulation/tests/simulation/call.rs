@@ -4,8 +4,7 @@ use std::rc::Rc;
 
 use client_auth::{AuthStep, Presented};
 use domain::port::{
-    Apply as _, AuthenticatorLookup as _, SecretHasher as _, SessionLookup as _, SourceFailureLookup as _,
-    StoredClient,
+    AuthenticatorLookup as _, SecretHasher as _, SessionLookup as _, SourceFailureLookup as _, StoredClient,
 };
 use domain::{
     Applied, AuthenticatedClient, Claims, Env, PresentedToken, Secret, SourceFailures, Timestamp, TokenKind,
@@ -69,7 +68,9 @@ impl Call {
 
     /// Commits, and holds what was committed against the model.
     pub(crate) fn apply(&self, purpose: &Purpose<'_>, batch: &WriteBatch) -> Applied {
-        let applied = self.store().apply(batch).unwrap();
+        let database = &self.world.database;
+        let batch = &database.wanted(&self.world.store, batch, &self.env());
+        let applied = database.commit(&mut self.store(), batch);
         if applied == Applied::Conflict {
             self.world.oracle.borrow_mut().done.conflicts += 1;
             self.says("conflict");

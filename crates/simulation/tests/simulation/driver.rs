@@ -2,9 +2,7 @@
 
 use std::rc::Rc;
 
-use domain::port::{
-    AuthenticatorLookup as _, PolicyLookup as _, RefreshLookup as _, SessionLookup as _, UserLookup as _,
-};
+use domain::port::{AuthenticatorLookup as _, PolicyLookup as _, SessionLookup as _, UserLookup as _};
 use domain::{
     AdminWrite, Applied, AuthenticatedClient, AuthenticatorStatus, Client, Timestamp, TokenKind, Ttl,
     UserStatus,
@@ -19,6 +17,7 @@ use crate::embedded;
 use crate::flow::{self, Refresh};
 use crate::oracle::Done;
 use crate::party::{Credentials, Known, name};
+use crate::planted::Planted;
 use crate::random::Random;
 use crate::world::{POLICY, World, next_password, note, password, with_status};
 
@@ -40,7 +39,12 @@ pub(crate) struct Run {
 
 /// Runs one seed; the same seed always does the same.
 pub(crate) fn run(seed: u64, traced: bool) -> Run {
-    let world = Rc::new(World::new(seed, traced));
+    run_with(seed, traced, Planted::Nothing)
+}
+
+/// The same over a database or engine that breaks a rule.
+pub(crate) fn run_with(seed: u64, traced: bool, planted: Planted) -> Run {
+    let world = Rc::new(World::new(seed, traced, planted));
     let auditor = auditor(&world);
     for _ in 0..STEPS {
         event(&world, &auditor);
@@ -99,6 +103,7 @@ fn event(world: &Rc<World>, auditor: &AuthenticatedClient) {
         85..=86 => {
             let node = world.choose(|random| random.below(2));
             world.nodes[node].forget();
+            world.database.crashed(&world.store);
             let lost = world.tasks.crash(node);
             world.oracle.borrow_mut().done.crashes += 1;
             note!(world, "node {node} crashes with {lost} requests");
@@ -297,7 +302,7 @@ fn probe(world: &World, auditor: &AuthenticatedClient, known: &Known) {
             introspect::access(auditor, &presented, found, &world.issuer, &profile, &world.env(now));
         (decision.answer["active"] == true, world.oracle.borrow().is_active(&known.locator, now))
     } else {
-        let stored = world.store.clone().refresh(&known.locator).unwrap();
+        let stored = world.refresh(&known.locator);
         let user = stored
             .as_ref()
             .and_then(|stored| world.store.clone().user(stored.family.subject.user_id).unwrap());

@@ -63,7 +63,7 @@ impl RefreshLookup for Ports<'_> {
     fn refresh(&mut self, locator: &Locator) -> Result<Option<StoredRefresh>, Fault> {
         self.call.world.interleave();
         self.seen = self.call.world.oracle.borrow().seen(locator);
-        self.call.store().refresh(locator)
+        Ok(self.call.world.refresh(locator))
     }
 
     fn family(&mut self, locator: &Locator) -> Result<Option<RefreshFamily>, Fault> {

@@ -2,9 +2,7 @@
 //! bound to HTTP; what they call is the same.
 
 use authenticators::password::{Attempt, Conclusion, conclude, hash_to_check};
-use domain::port::{
-    AuthenticatorLookup as _, RefreshLookup as _, SecretHasher as _, SessionLookup as _, UserLookup as _,
-};
+use domain::port::{AuthenticatorLookup as _, SecretHasher as _, SessionLookup as _, UserLookup as _};
 use domain::{
     Applied, AuditEvent, AuditKind, AuditOutcome, AuthenticatedClient, Claims, FailureReason, Secret,
     SessionLimits, TokenKind, Write, WriteBatch,
@@ -181,7 +179,7 @@ pub(crate) async fn refresh(call: Call, with: Credentials, refresh: Refresh) {
     let presented = refresh.token.presented();
     let asked = asked(&call, &client, &request, &refresh);
     for _ in 0..ROUNDS {
-        let stored = call.store().refresh(&presented.locator).unwrap();
+        let stored = call.world.refresh(&presented.locator);
         let family = call.world.oracle.borrow().family(&presented.locator);
         pause().await;
         let user =
@@ -279,7 +277,7 @@ pub(crate) async fn introspect(call: Call, with: Credentials, token: Known) {
             (introspect::access(&caller, &presented, found, issuer, &profile, &call.env()), active)
         }
         Target::Refresh(presented) => {
-            let stored = call.store().refresh(&presented.locator).unwrap();
+            let stored = call.world.refresh(&presented.locator);
             let active = own && call.world.oracle.borrow().is_current(&presented.locator, call.now);
             pause().await;
             let stored = stored.as_ref();
@@ -310,7 +308,7 @@ pub(crate) async fn revoke(call: Call, with: Credentials, token: Known) {
             revoke::access(&caller, &presented, session.as_ref())
         }
         TokenKind::Refresh | TokenKind::Code | TokenKind::Registration | TokenKind::InitialAccess => {
-            let stored = call.store().refresh(&presented.locator).unwrap();
+            let stored = call.world.refresh(&presented.locator);
             pause().await;
             revoke::refresh(&caller, &presented, stored.as_ref())
         }

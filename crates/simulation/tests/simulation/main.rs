@@ -16,6 +16,7 @@ mod flow;
 mod node;
 mod oracle;
 mod party;
+mod planted;
 mod random;
 mod task;
 mod world;
@@ -24,7 +25,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use driver::run;
+use driver::{run, run_with};
+use planted::Planted;
 
 /// So many broken seeds are enough to learn from.
 const ENOUGH: usize = 20;
@@ -91,6 +93,22 @@ fn the_invariants_hold_for_a_hundred_thousand_seeds() {
         return;
     }
     hold(2_000, 100_000);
+}
+
+/// Among so many seeds at least one meets each fault.
+const SEEDS: u64 = 200;
+
+/// An oracle that cannot complain would hold anything.
+#[test]
+fn every_planted_fault_is_found() {
+    for planted in Planted::ALL {
+        let find = |seed| run_with(seed, false, planted).broken.map(|words| (seed, words));
+        let found: Vec<(u64, String)> = (0..SEEDS).filter_map(find).take(ENOUGH).collect();
+        println!("{planted:?}: {found:?}");
+        assert!(!found.is_empty(), "{planted:?} is found in none of {SEEDS} seeds");
+        let (seed, words) = &found[0];
+        assert_eq!(run_with(*seed, true, planted).broken.as_ref(), Some(words), "and found again");
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::cell::{Cell, RefCell};
 
 use domain::{
-    AuthMethod, Authenticator, Client, Env, GrantType, Issuer, Origin, PasswordCredential, ProfileName,
-    RequestId, Secret, Tenant, TenantName, TenantSettings, Timestamp, Ttl, User, UserStatus,
-    port::SecretHasher as _,
+    AuthMethod, Authenticator, Client, Env, GrantType, Issuer, Locator, Origin, PasswordCredential,
+    ProfileName, RequestId, Secret, StoredRefresh, Tenant, TenantName, TenantSettings, Timestamp, Ttl, User,
+    UserStatus, port::SecretHasher as _,
 };
 use testkit::{
     FastDigest, MemoryStore, PlainHasher, SeededEntropy, TestSigner, a_client, a_policy, a_user,
@@ -15,6 +15,7 @@ use testkit::{
 use crate::node::Node;
 use crate::oracle::Oracle;
 use crate::party::{Known, Party, Proof};
+use crate::planted::{Database, Planted};
 use crate::random::Random;
 use crate::task::Tasks;
 
@@ -26,6 +27,7 @@ pub(crate) const SCOPES: &str = "openid profile offline_access";
 /// One run.
 pub(crate) struct World {
     pub(crate) store: MemoryStore,
+    pub(crate) database: Database,
     pub(crate) oracle: RefCell<Oracle>,
     pub(crate) nodes: [Node; 2],
     pub(crate) tasks: Tasks,
@@ -58,7 +60,7 @@ macro_rules! note {
 pub(crate) use note;
 
 impl World {
-    pub(crate) fn new(seed: u64, traced: bool) -> Self {
+    pub(crate) fn new(seed: u64, traced: bool, planted: Planted) -> Self {
         let mut random = Random::new(seed);
         let profile = if random.chance(50) { ProfileName::Hid } else { ProfileName::Openid };
         let rotate = random.chance(85);
@@ -69,6 +71,7 @@ impl World {
         let oracle = Oracle::new(&parties, &users);
         let world = Self {
             store,
+            database: Database::with(planted),
             oracle: RefCell::new(oracle),
             nodes: [Node::default(), Node::default()],
             tasks: Tasks::default(),
@@ -93,6 +96,11 @@ impl World {
 
     pub(crate) fn env(&self, now: Timestamp) -> Env<'_> {
         Env { now, entropy: &self.entropy }
+    }
+
+    /// A refresh token with its family, as the database has it.
+    pub(crate) fn refresh(&self, locator: &Locator) -> Option<StoredRefresh> {
+        self.database.refresh(&mut self.store.clone(), locator)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -85,6 +85,16 @@ impl MemoryStore {
         self.state().authenticators.insert(key, authenticator);
     }
 
+    /// Puts a session in place, replacing one of the same locator.
+    pub fn session_insert(&self, session: Session) {
+        self.state().sessions.insert(session.locator, session);
+    }
+
+    /// Puts a family in place, replacing one of the same locator.
+    pub fn family_insert(&self, family: RefreshFamily) {
+        self.state().families.insert(family.locator, family);
+    }
+
     /// Applies administrative changes: all of them, or none.
     pub fn admin(&self, writes: &[AdminWrite]) -> Applied {
         self.all_or_nothing(|state| {
@@ -110,6 +120,11 @@ impl MemoryStore {
     /// The audit log, oldest first.
     pub fn audit(&self) -> Vec<AuditEvent> {
         self.state().audit.clone()
+    }
+
+    /// The sessions, live or not, by their locators.
+    pub fn sessions(&self) -> Vec<Session> {
+        self.state().sessions.values().cloned().collect()
     }
 
     /// How many sessions there are, live or not.

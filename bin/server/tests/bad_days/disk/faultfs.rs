@@ -88,6 +88,11 @@ impl FaultFs {
         self.control.write_all_at(&[how], 2).unwrap();
     }
 
+    /// Whether only the database's own file fails, and not its log: what a checkpoint meets, and a commit does not.
+    pub(crate) fn spares_the_log(&self, spares: bool) {
+        self.control.write_all_at(&[if spares { b'D' } else { b'0' }], 3).unwrap();
+    }
+
     /// How many reads hang now.
     pub(crate) fn reading(&self) -> u64 {
         self.count(4)
@@ -99,7 +104,7 @@ impl FaultFs {
         u64::from_ne_bytes(bytes)
     }
 
-    /// How often something was synced.
+    /// How many syncs were done: those that hang, fail or lie are not among them.
     pub(crate) fn synced(&self) -> u64 {
         self.count(0)
     }
@@ -107,6 +112,11 @@ impl FaultFs {
     /// How many calls were made to fail.
     pub(crate) fn faults(&self) -> u64 {
         self.count(2)
+    }
+
+    /// How often the database's own file was written to, which only a checkpoint does.
+    pub(crate) fn moves(&self) -> u64 {
+        self.count(5)
     }
 
     /// How many syncs hang now.

@@ -3,18 +3,21 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    SOON, assert_active, assert_unavailable,
+    BUSY_MACHINE, SOON, WELL_AGAIN, assert_active, assert_unavailable,
     faultfs::{FULL, FULL_FOR_ALL, FaultFs, HANG, IO_ERROR, NO_FAULT},
     load::Load,
     machine, ready, wait_until_not_ready, wait_until_well,
 };
 use crate::{
     crash::BUSY,
-    support::{Ask as _, Demo, acme_legacy, acme_m2m, http, wait_for},
+    support::{Ask as _, Demo, acme_legacy, acme_m2m, http, serve::Node, wait_for, wait_until},
 };
 
+/// How long an answer waits for a note of activity that is under way.
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
+
 /// A server over a disk that works so far.
-fn start() -> (Demo, FaultFs) {
+pub(super) fn start() -> (Demo, FaultFs) {
     let mut demo = Demo::start();
     assert_eq!(demo.terminate(), Some(0));
     let data = demo.kill();
@@ -155,9 +158,14 @@ fn while_a_sync_hangs_those_who_wait_behind_it_are_refused_soon_and_nothing_of_t
             assert_unavailable(&said);
             assert!(ended - begun < Duration::from_secs(3), "{:?}", ended - begun);
         }
+        // Who writes nothing waits for nobody; half a second is the most that an answer waits to note activity.
         let client = http();
-        let said = acme_m2m(client.post(demo.acme("introspect"))).form(&[("token", &token)]).said();
-        assert_eq!(said.json()["active"], true);
+        for _ in 0..3 {
+            let begun = Instant::now();
+            let said = acme_m2m(client.post(demo.acme("introspect"))).form(&[("token", &token)]).said();
+            assert_eq!(said.json()["active"], true);
+            assert!(begun.elapsed() < HALF_A_SECOND + BUSY_MACHINE, "{:?}", begun.elapsed());
+        }
         assert!(disk.hanging() > 0, "it has hung all the while");
         let let_go = Instant::now();
         disk.syncs(NO_FAULT);
@@ -169,4 +177,40 @@ fn while_a_sync_hangs_those_who_wait_behind_it_are_refused_soon_and_nothing_of_t
     assert_eq!(ready(&demo).status, 200);
     let logged = super::sql::problems(&demo.data.path().join(super::DATABASE), &["it-waits-0".to_owned()]);
     assert!(logged.contains("not in the audit log: 1"), "withdrawn, and done all the same: {logged}");
+}
+
+#[test]
+fn serve_starts_on_a_full_disk_and_refuses_what_writes_until_there_is_room() {
+    let mut demo = Demo::start();
+    let token = demo.acme_machine()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(demo.terminate(), Some(0));
+    let data = demo.kill();
+    let disk = FaultFs::over(data.path());
+    disk.writes(FULL_FOR_ALL);
+    let variables = disk.variables();
+    let mut variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    variables.extend([
+        ("COUNTERSIGN__SERVER__LISTEN", "127.0.0.1:0"),
+        ("COUNTERSIGN__SERVER__PUBLIC_URL", "https://id.example"),
+        ("COUNTERSIGN__MANAGEMENT__LISTEN", "127.0.0.1:0"),
+        // The demo's own cost: a secret whose hash has another one is hashed anew, which writes.
+        ("COUNTERSIGN__SECURITY__ARGON2__MEMORY_KIB", "512"),
+        ("COUNTERSIGN__SECURITY__ARGON2__ITERATIONS", "1"),
+    ]);
+    let node = Node::start_with(data.path(), "countersign.toml", &variables);
+    let ask = || acme_m2m(http().post(node.acme("token"))).form(&[("grant_type", "client_credentials")]);
+    assert_unavailable(&ask().said());
+    let said = acme_m2m(http().post(node.acme("introspect"))).form(&[("token", &token)]).json_ok();
+    assert_eq!(said["active"], true, "what only reads is answered");
+    let ready = http().get(format!("{}/readyz", node.management)).said();
+    assert_eq!(ready.status, 503);
+    for word in ["disk is full", "make room", super::DATABASE] {
+        assert!(ready.text.contains(word), "{word} in {}", ready.text);
+    }
+    disk.writes(NO_FAULT);
+    let well = wait_until(Instant::now() + WELL_AGAIN + BUSY_MACHINE, |left| {
+        ask().said_within(left).filter(|said| said.status == 200)
+    });
+    assert!(well.is_some(), "{}", node.stderr());
 }

@@ -83,12 +83,12 @@ impl Load {
         );
     }
 
-    /// Ends it; what was told.
+    /// Ends it; what was told, thinned out where it was much.
     pub(crate) fn end(self) -> Promises {
         self.shared.stop.store(true, Ordering::Relaxed);
         let mut promises = Promises::default();
         for thread in self.threads {
-            promises.merge(thread.join().unwrap());
+            promises.merge(thread.join().unwrap().thinned());
         }
         promises
     }
@@ -112,16 +112,22 @@ impl Worker {
         let id = unique();
         let request = self.http.post(format!("{}{endpoint}", self.url)).header("X-Correlation-ID", &id);
         let answered = request_and_read(make(request));
+        // Who finds nobody at home any more has not been in flight.
+        let was_connected = answered.as_ref().is_err_and(|error| !error.is_connect());
         match answered {
-            Some((200, text)) => {
+            Ok((200, text)) => {
                 self.shared.told.fetch_add(1, Ordering::Relaxed);
                 self.promises.requests.push(id);
                 Answer::Told(serde_json::from_str(&text).unwrap_or_default())
             }
-            Some((503, _)) => Answer::Unavailable,
-            Some((status, text)) => panic!("{endpoint}: {status} {text}"),
-            None => {
+            Ok((503, _)) => {
+                self.promises.refused += 1;
+                Answer::Unavailable
+            }
+            Ok((status, text)) => panic!("{endpoint}: {status} {text}"),
+            Err(_) => {
                 self.gone = true;
+                self.promises.unanswered += usize::from(was_connected);
                 Answer::None
             }
         }
@@ -185,10 +191,10 @@ impl Worker {
     }
 }
 
-/// Status and body; `None` when either did not come whole.
-fn request_and_read(request: RequestBuilder) -> Option<(u16, String)> {
-    let response = request.send().ok()?;
-    Some((response.status().as_u16(), response.text().ok()?))
+/// Status and body; an error when either did not come whole.
+fn request_and_read(request: RequestBuilder) -> reqwest::Result<(u16, String)> {
+    let response = request.send()?;
+    Ok((response.status().as_u16(), response.text()?))
 }
 
 /// An id that no other request has.

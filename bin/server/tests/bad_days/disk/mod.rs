@@ -2,9 +2,11 @@
 
 pub(crate) mod faultfs;
 pub(crate) mod load;
+pub(crate) mod log;
 pub(crate) mod promises;
 pub(crate) mod sql;
 
+mod checkpoint;
 mod damaged;
 mod ending;
 mod full;
@@ -13,12 +15,25 @@ mod locked;
 mod read_only;
 mod reading;
 
-use std::{path::Path, process::Output, time::Duration};
+use std::{
+    path::Path,
+    process::Output,
+    time::{Duration, Instant},
+};
 
-use crate::support::{Ask as _, Demo, Said, http, wait_for};
+use crate::support::{Ask as _, Demo, Said, http, wait_for, wait_until};
 
-/// How long anything may take to be noticed, or to be well again.
+/// How long a test waits for what it needs itself.
 pub(crate) const SOON: Duration = Duration::from_secs(15);
+
+/// What a busy machine may add to what docs/bad-days.md says.
+const BUSY_MACHINE: Duration = Duration::from_millis(1500);
+
+/// How soon readiness knows of what a commit has met, or of a file that has gone.
+const NOTICED: Duration = Duration::from_secs(1);
+
+/// How soon after its bad day a disk is in use again.
+const WELL_AGAIN: Duration = Duration::from_secs(2);
 
 /// What the demo calls its database.
 pub(crate) const DATABASE: &str = "countersign.sqlite3";
@@ -33,12 +48,12 @@ fn ready(demo: &Demo) -> Said {
     http().get(format!("{}/readyz", demo.management)).said()
 }
 
-/// Waits until readiness says no, with all of these words.
+/// Waits until readiness says no, with all of these words: a second from now at most.
 #[track_caller]
 fn wait_until_not_ready(demo: &Demo, words: &[&str]) {
     let mut last = None;
-    let said = wait_for(SOON, || {
-        let said = ready(demo);
+    let said = wait_until(Instant::now() + NOTICED + BUSY_MACHINE, |left| {
+        let said = http().get(format!("{}/readyz", demo.management)).said_within(left)?;
         let fits = said.status == 503 && words.iter().all(|word| said.text.contains(word));
         last = Some(said);
         fits.then_some(())
@@ -46,12 +61,14 @@ fn wait_until_not_ready(demo: &Demo, words: &[&str]) {
     assert!(said.is_some(), "{words:?} in {last:?}");
 }
 
-/// Waits until readiness says yes and a token can be had.
+/// Waits until readiness says yes and a token can be had: two seconds from now, when the bad day has ended, at most.
 #[track_caller]
 fn wait_until_well(demo: &Demo) {
     let mut last = None;
-    let well = wait_for(SOON, || {
-        let (said, token) = (ready(demo), machine(demo, "a-token-again"));
+    let well = wait_until(Instant::now() + WELL_AGAIN + BUSY_MACHINE, |left| {
+        let said = http().get(format!("{}/readyz", demo.management)).said_within(left)?;
+        let token = crate::support::acme_m2m(http().post(demo.acme("token")));
+        let token = token.form(&[("grant_type", "client_credentials")]).said_within(left)?;
         let well = said.status == 200 && token.status == 200;
         last = Some((said, token));
         well.then_some(())

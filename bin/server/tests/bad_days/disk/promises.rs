@@ -63,6 +63,10 @@ pub(crate) struct Promises {
     pub(crate) families: Vec<Family>,
     /// The ids of the requests that were told of a success which the audit log must know.
     pub(crate) requests: Vec<String>,
+    /// How many requests got 503.
+    pub(crate) refused: usize,
+    /// How many requests got no answer, for the server had gone.
+    pub(crate) unanswered: usize,
 }
 
 impl Promises {
@@ -70,6 +74,16 @@ impl Promises {
         self.machines.extend(other.machines);
         self.families.extend(other.families);
         self.requests.extend(other.requests);
+        self.refused += other.refused;
+        self.unanswered += other.unanswered;
+    }
+
+    /// What one client was told, in its order, where that is much: the newest, and every fourth of the others. Of all that
+    /// was told the requests stay, which the audit log has to know, and its rows are counted against the tokens.
+    pub(crate) fn thinned(mut self) -> Self {
+        thin_out(&mut self.machines, 60);
+        thin_out(&mut self.families, 12);
+        self
     }
 
     /// So many of each kind were told: tokens of machines, tokens of users, revocations; and so many are open.
@@ -136,6 +150,15 @@ impl Promises {
     fn assert_none(&self, broken: &[String]) {
         assert!(broken.is_empty(), "{} of {:?}: {broken:#?}", broken.len(), self.figures());
     }
+}
+
+/// Leaves the last ones, so many, and every fourth before them.
+fn thin_out<T>(all: &mut Vec<T>, last: usize) {
+    let (mut number, newest) = (0, all.len().saturating_sub(last));
+    all.retain(|_| {
+        number += 1;
+        number > newest || number % 4 == 0
+    });
 }
 
 /// Whether a family is still to be checked: it is not where the answer was lost for so long that its reuse has ended the

@@ -20,7 +20,7 @@ fn a_file_system_that_turns_read_only_is_503_and_passes() {
     let token = demo.acme_machine()["access_token"].as_str().unwrap().to_owned();
     disk.writes(READ_ONLY);
     assert_unavailable(&machine(&demo, "read-only"));
-    wait_until_not_ready(&demo, &[DATABASE]);
+    wait_until_not_ready(&demo, &["attempt to write a readonly database", DATABASE]);
     assert_active(&demo, &token);
     disk.writes(NO_FAULT);
     wait_until_well(&demo);
@@ -37,5 +37,6 @@ fn serve_refuses_to_start_on_a_read_only_file_system() {
     let variables = disk.variables();
     let variables: Vec<(&str, &str)> =
         variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    assert_refused(&serve_fails(data.path(), &variables), &[DATABASE, "writable"]);
+    let words = ["unable to open database file", DATABASE, "its directory must exist and be writable"];
+    assert_refused(&serve_fails(data.path(), &variables), &words);
 }

@@ -1,5 +1,7 @@
 //! What an administrator changes is obeyed by every node within 2 s (DECISIONS 5.7).
 
+use serde_json::{Value, json};
+
 use super::{ACME, Nodes};
 use crate::support::{Ask as _, Said, http, serve::Node};
 
@@ -30,15 +32,48 @@ fn a_disabled_client_is_refused_and_an_enabled_one_let_in() {
     nodes.all_obey("let in", |node| ask(node, SECRET).status == 200);
 }
 
+/// A tenant whose administrator registers clients, and resets their secrets (docs/decisions/0033-registration.md).
+const BANK: &str = "name = 'bank'\nprofile = 'hid'\n[settings]\nsigning_algs = ['ES256']\n\
+    [[clients]]\nclient_id = 'admin'\nclient_secret = 'Quite-long-Word-71'\nroles = ['RL_ORGADMIN']\n\
+    scopes = ['openid', 'profile']\n";
+
+fn proves(node: &Node, client: &Value, secret: &str) -> u16 {
+    let request = http().post(format!("{}/idp/bank/authn/token", node.url));
+    let request = request.basic_auth(client["client_id"].as_str().unwrap(), Some(secret));
+    request.form(&[("grant_type", "client_credentials")]).said().status
+}
+
 #[test]
 fn a_replaced_secret_is_the_only_one_that_works() {
-    let Some(nodes) = Nodes::start(2, ACME) else { return };
-    warm(&nodes);
-    let other = "Another.Pass-5506";
-    nodes.apply(&ACME.replace("\"acme-m2m\"", "\"acme-m2n\""));
-    nodes.apply(&ACME.replace(SECRET, other));
-    nodes.all_obey("the old one does not work", |node| ask(node, SECRET).status == 401);
-    nodes.all_obey("the new one does", |node| ask(node, other).status == 200);
+    let Some(nodes) = Nodes::start(4, BANK) else { return };
+    let first_node = &nodes.all[0].url;
+    let token = http().post(format!("{first_node}/idp/bank/authn/token"));
+    let token =
+        token.basic_auth("admin", Some("Quite-long-Word-71")).form(&[("grant_type", "client_credentials")]);
+    let bearer = token.json_ok()["access_token"].as_str().unwrap().to_owned();
+    let mut members = json!({ "redirect_uris": ["https://client.example/cb"] });
+    let made = http().post(format!("{first_node}/idp/bank/authn/register")).bearer_auth(&bearer);
+    let made = made.json(&members).said();
+    assert!([200, 201].contains(&made.status), "{}", made.text);
+    let client = made.json();
+    let old = client["client_secret"].as_str().unwrap();
+    for node in nodes.all.iter().flat_map(|node| [node; 2]) {
+        assert_eq!(proves(node, &client, old), 200, "known everywhere, and remembered");
+    }
+    members["client_id"] = client["client_id"].clone();
+    members["client_secret"] = json!("another one");
+    let path =
+        client["registration_client_uri"].as_str().unwrap().strip_prefix("https://id.example").unwrap();
+    nodes.changes_now();
+    let given = http().put(format!("{first_node}{path}")).bearer_auth(&bearer).json(&members).json_ok();
+    let new = given["client_secret"].as_str().unwrap();
+    assert_ne!(new, old);
+    nodes.all_obey("the new one works, and the old one does not", |node| {
+        (proves(node, &client, new), proves(node, &client, old)) == (200, 401)
+    });
+    // And so it stays.
+    let seen = nodes.at_once(2, |node| (proves(node, &client, new), proves(node, &client, old)));
+    assert_eq!(seen, [(200, 401); 8]);
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn rotations_on_demand_at_once_make_one_key() {
             .output()
             .unwrap()
     };
+    nodes.changes_now();
     let done: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(rotate)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()

@@ -91,6 +91,8 @@ fn while_the_only_synchronous_standby_is_away_nothing_is_told_that_it_does_not_h
     assert!(line.contains("commits"), "{line}");
     installation.writes_wait_and_reads_do_not();
     standby.start_again(&[]);
+    // It is back when it follows again.
+    primary.wait_for("SELECT sync_state FROM pg_stat_replication", "sync");
     installation.recovers();
     installation.wait_for_log("the database answers again");
     let told = load.stop();

@@ -1,7 +1,5 @@
 //! Statements that hang, because someone else holds what they need.
 
-use std::time::Duration;
-
 use super::{BOUND, Installation, cluster::Cluster, load::Load};
 
 #[test]
@@ -44,7 +42,7 @@ fn a_lock_on_one_table_leaves_alone_what_does_not_need_it() {
     let before: u32 = cluster.sql("SELECT count(*) FROM audit_log").parse().unwrap();
     cluster.wait_for(&format!("SELECT count(*) > {} FROM audit_log", before + 2), "t");
     drop(holder);
-    installation.wait_until_ready_is(200, Duration::from_secs(8));
+    installation.recovers();
     let told = load.stop();
     assert!(told.slowest < BOUND, "{:?}", told.slowest);
     told.is_true_at(&url);

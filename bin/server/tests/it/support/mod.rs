@@ -12,7 +12,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::blocking::{Client, RequestBuilder, Response};
@@ -234,9 +234,18 @@ fn welcome(child: &mut Child) -> Vec<String> {
 }
 
 /// Polls until there is something, at most for `patience`.
-pub(crate) fn wait_for<T>(patience: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn wait_for<T>(patience: Duration, probe: impl FnMut() -> Option<T>) -> Option<T> {
+    wait_for_often(Duration::from_millis(20), patience, probe)
+}
+
+/// The same with another pause between two looks.
+pub(crate) fn wait_for_often<T>(
+    pause: Duration,
+    patience: Duration,
+    mut probe: impl FnMut() -> Option<T>,
+) -> Option<T> {
     let (sender, receiver) = mpsc::channel::<()>();
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     loop {
         if let Some(found) = probe() {
             return Some(found);
@@ -245,9 +254,15 @@ pub(crate) fn wait_for<T>(patience: Duration, mut probe: impl FnMut() -> Option<
             return None;
         }
         // A pause that nothing ends early: the sender lives.
-        receiver.recv_timeout(Duration::from_millis(20)).ok();
+        receiver.recv_timeout(pause).ok();
         let _ = &sender;
     }
+}
+
+/// Polls until `deadline` at the latest: a probe is told how much is left, and what it finds later than that is not found.
+pub(crate) fn wait_until<T>(deadline: Instant, mut probe: impl FnMut(Duration) -> Option<T>) -> Option<T> {
+    let left = || deadline.saturating_duration_since(Instant::now());
+    wait_for(left(), || probe(left().max(Duration::from_millis(1)))).filter(|_| !left().is_zero())
 }
 
 pub(crate) fn http() -> Client {
@@ -294,18 +309,19 @@ impl Said {
 pub(crate) trait Ask {
     /// Sends and reads everything.
     fn said(self) -> Said;
+    /// The same; `None` where not everything has come within this time.
+    fn said_within(self, left: Duration) -> Option<Said>;
     /// Sends, expects 200 and JSON.
     fn json_ok(self) -> Value;
 }
 
 impl Ask for RequestBuilder {
     fn said(self) -> Said {
-        let response: Response = self.send().unwrap();
-        Said {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            text: response.text().unwrap(),
-        }
+        read(self).unwrap()
+    }
+
+    fn said_within(self, left: Duration) -> Option<Said> {
+        read(self.timeout(left)).ok()
     }
 
     fn json_ok(self) -> Value {
@@ -313,6 +329,12 @@ impl Ask for RequestBuilder {
         assert_eq!(said.status, 200, "{}", said.text);
         said.json()
     }
+}
+
+fn read(request: RequestBuilder) -> reqwest::Result<Said> {
+    let response: Response = request.send()?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Ok(Said { status, headers, text: response.text()? })
 }
 
 /// The claims of a compact JWS, unverified.
