@@ -243,15 +243,15 @@ fn file_uri(path: &Path) -> String {
     uri
 }
 
-/// FULL, since a token that a client was given survives a power cut. SQLite's own checkpoints, at 64 MiB, are for when
-/// the checkpointer could not keep up: each one makes a commit wait.
+/// FULL, since a token that a client was given survives a power cut. No checkpoints of SQLite's own: they tell nobody when
+/// they fail.
 fn pragmas(timeout: Duration, role: Role) -> String {
     let timeout = if role == Role::Committer { timeout.min(TURN) } else { timeout };
     let query_only = if role == Role::Reader { "ON" } else { "OFF" };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
          PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -20000; \
-         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 16000; \
+         PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0; \
          PRAGMA journal_size_limit = 67108864; PRAGMA query_only = {query_only};",
         timeout.as_millis()
     )

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::advice;
+use crate::commit::Stuck;
 use crate::config::Target;
 use crate::counters::Meter;
 use crate::dialect::{Db, Role};
@@ -27,6 +28,8 @@ pub(crate) struct Connector {
     last_error: Mutex<Option<String>>,
     /// Whether the last attempt to connect failed.
     failing: AtomicBool,
+    /// Whether SQLite's log is left as it is until the process ends.
+    log_left: AtomicBool,
     /// The pulse of what goes over the pool.
     pub(crate) reads: Pulse,
     /// The pulse of the committers.
@@ -45,6 +48,7 @@ impl Connector {
             epoch: AtomicU64::new(0),
             last_error: Mutex::new(None),
             failing: AtomicBool::new(false),
+            log_left: AtomicBool::new(false),
             reads: Pulse::new("reads"),
             commits: Pulse::new("commits"),
         }
@@ -88,6 +92,24 @@ impl Connector {
     /// The committer's connection goes.
     pub(crate) fn forget_log(&self) {
         self.file.iter().for_each(OpenFile::forget_log);
+    }
+
+    /// Whether SQLite's log may no longer be moved into its file.
+    pub(crate) fn is_log_left(&self) -> bool {
+        self.log_left.load(Ordering::Acquire)
+    }
+
+    /// Leaves SQLite's log as it is from now on. It grows, and holds everything that may be missing in the file: the next
+    /// start reads all of it. `link` is never closed, for whoever closes the last one moves the log.
+    pub(crate) fn leave_log(&self, link: Link, why: &Stuck) {
+        self.log_left.store(true, Ordering::Release);
+        let _never_closed: &mut Link = Box::leak(Box::new(link));
+        let error = self.explained(why.0.clone());
+        tracing::error!(
+            %error,
+            "the disk failed while the log was moved into the database's file: the log is left as it is, holds all that was \
+             told, and grows; nothing is lost: look after the disk, make sure that there is room, and restart"
+        );
     }
 
     /// What happened, with what to do about it where that is known.

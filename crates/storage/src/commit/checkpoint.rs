@@ -4,6 +4,7 @@
 //! wait for a commit would wait for it as well. So another thread moves what is in the log while commits go on, and the
 //! committer then moves the little that was added meanwhile: only when nothing is left does SQLite begin the log anew.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -16,11 +17,15 @@ use crate::manager::Connector;
 /// About how many pages of the log are worth moving.
 const WORTH_IT: usize = 1500;
 
+/// And how many, while the thread does not come to it, are the committer's affair.
+const TOO_MANY: usize = 24_000;
+
 /// About how many pages a commit writes besides those of its batches.
 const PAGES_OF_A_COMMIT: usize = 4;
 
 /// The committer's side.
 pub(super) struct Checkpointer {
+    connector: Arc<Connector>,
     wanted: Option<SyncSender<()>>,
     moved: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -33,26 +38,36 @@ impl Checkpointer {
         let (wanted, asked) = sync_channel(1);
         let moved = Arc::new(AtomicBool::new(false));
         let (connector, done) = (Arc::clone(connector), Arc::clone(&moved));
+        let own = Arc::clone(&connector);
         let thread = std::thread::Builder::new()
             .name("checkpointer".to_owned())
             .spawn(move || run(&connector, &asked, &done))?;
-        Ok(Self { wanted: Some(wanted), moved, thread: Some(thread), pages: 0 })
+        Ok(Self { connector: own, wanted: Some(wanted), moved, thread: Some(thread), pages: 0 })
     }
 
     /// After a commit of so many batches and removals over `link`, which has no transaction.
-    pub(super) fn committed(&mut self, link: &mut Link, changes: usize) {
-        if self.moved.swap(false, Ordering::AcqRel) {
-            warn(link.db().move_log());
-            self.pages = 0;
+    ///
+    /// # Errors
+    /// [`Stuck`]: the log must be left as it is.
+    pub(super) fn committed(&mut self, link: &mut Link, changes: usize) -> Result<(), Stuck> {
+        if self.connector.is_log_left() {
+            return Ok(());
         }
         self.pages = self.pages.saturating_add(changes).saturating_add(PAGES_OF_A_COMMIT);
-        if self.pages >= WORTH_IT
-            && let Some(wanted) = &self.wanted
-            // It is full while the thread is at work, and closed when the thread has crashed: SQLite then does it.
-            && wanted.try_send(()).is_ok()
-        {
-            self.pages = 0;
+        let mut due = self.moved.swap(false, Ordering::AcqRel);
+        if !due && self.pages >= WORTH_IT {
+            // It is full while the thread is at work, and closed when the thread has crashed.
+            let asked = self.wanted.as_ref().is_some_and(|wanted| wanted.try_send(()).is_ok());
+            due = !asked && self.pages >= TOO_MANY;
+            if asked {
+                self.pages = 0;
+            }
         }
+        if due {
+            self.pages = 0;
+            move_some(link)?;
+        }
+        Ok(())
     }
 
     /// Ends the thread.
@@ -72,26 +87,60 @@ impl Drop for Checkpointer {
 
 fn run(connector: &Connector, asked: &Receiver<()>, moved: &AtomicBool) {
     let mut link: Option<Link> = None;
+    let mut file = None;
     while asked.recv().is_ok() {
-        if link.is_none() {
+        if link.is_none() && !connector.is_log_left() {
             match connector.connect(Role::Writer) {
                 Ok(opened) => link = Some(opened),
                 // The committer will meet the same trouble and tell it.
                 Err(trouble) => tracing::debug!(error = %trouble, "the checkpointer cannot connect"),
             }
         }
-        if let Some(result) = link.as_mut().map(|link| link.db().move_log()) {
-            if result.is_err() {
-                link = None;
+        let Some(mut mover) = link.take() else { continue };
+        match move_some(&mut mover).and_then(|()| sync(connector, &mut file)) {
+            Ok(()) => {
+                link = Some(mover);
+                moved.store(true, Ordering::Release);
             }
-            warn(result);
-            moved.store(true, Ordering::Release);
+            Err(stuck) => connector.leave_log(mover, &stuck),
         }
     }
 }
 
-fn warn(result: diesel::QueryResult<()>) {
-    if let Err(error) = result {
-        tracing::warn!(%error, "the log could not be moved into the database's file; it will be tried again");
+/// Why the log must be left as it is: some of what was moved may not be on the disk, and would not be moved again.
+///
+/// A failed sync may have lost what was written before it, and the next one knows nothing of that. SQLite goes on with
+/// what it has not moved yet; only a start looks at the whole log again.
+#[derive(Debug)]
+pub(crate) struct Stuck(pub(crate) String);
+
+/// Moves what can be moved now. What is harmless is tried again, or done by the next start: another process has the lock,
+/// there is no room.
+fn move_some(link: &mut Link) -> Result<(), Stuck> {
+    judged(link.db().move_log())
+}
+
+/// Moves all, as the committer ends.
+pub(super) fn move_all(link: &mut Link) -> Result<(), Stuck> {
+    judged(link.db().checkpoint())
+}
+
+fn judged(moved: diesel::QueryResult<()>) -> Result<(), Stuck> {
+    let Err(error) = moved else { return Ok(()) };
+    let words = error.to_string();
+    tracing::warn!(error = %words, "the log could not be moved into the database's file");
+    let harmless = ["database is locked", "database table is locked", "database or disk is full"];
+    if harmless.iter().any(|harmless| words.starts_with(harmless)) { Ok(()) } else { Err(Stuck(words)) }
+}
+
+/// Has the disk take what was moved. SQLite syncs the file only when it has moved all of the log; then the committer would
+/// wait for all of it.
+fn sync(connector: &Connector, file: &mut Option<&'static File>) -> Result<(), Stuck> {
+    let Some(path) = connector.target.file() else { return Ok(()) };
+    if file.is_none() {
+        // Never closed: with any descriptor of the file a process closes, it loses its locks on it (fcntl(2)).
+        *file = File::open(path).ok().map(|file| &*Box::leak(Box::new(file)));
     }
+    let Some(file) = file else { return Ok(()) };
+    file.sync_data().map_err(|error| Stuck(error.to_string()))
 }

@@ -20,6 +20,7 @@ use crate::config::DatabaseConfig;
 use crate::failure::{Failure, Trouble};
 use crate::link::Link;
 use crate::manager::Connector;
+pub(crate) use checkpoint::Stuck;
 use chore::Chore;
 pub(crate) use chore::Removal;
 use queue::{Queue, Taker};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use domain::Fault;
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{self, Checkpointer};
 use super::chore::{Chore, Ridden, Ride};
 use super::group::{self, Merge};
 use super::queue::{Queue, Taker};
@@ -82,8 +82,17 @@ impl Worker {
         }
         self.chores.drain(..).for_each(Chore::end);
         self.checkpointer = None;
-        if let Some(Err(error)) = self.link.as_mut().map(|link| link.db().checkpoint()) {
-            tracing::warn!(%error, "the last checkpoint failed; the next start will do it");
+        self.move_all();
+    }
+
+    /// Moves the log for the last time.
+    fn move_all(&mut self) {
+        if self.connector.is_log_left() {
+            return;
+        }
+        let Some(mut link) = self.link.take() else { return };
+        if let Err(stuck) = checkpoint::move_all(&mut link) {
+            self.connector.leave_log(link, &stuck);
         }
     }
 
@@ -210,8 +219,12 @@ impl Worker {
     }
 
     fn move_log(&mut self, changes: usize) {
-        if let (Some(checkpointer), Some(link)) = (&mut self.checkpointer, &mut self.link) {
-            checkpointer.committed(link, changes);
+        let (Some(checkpointer), Some(link)) = (&mut self.checkpointer, &mut self.link) else { return };
+        if let Err(stuck) = checkpointer.committed(link, changes)
+            && let Some(link) = self.link.take()
+        {
+            self.connector.leave_log(link, &stuck);
+            self.drop_link();
         }
     }
 

@@ -65,7 +65,7 @@ fn changes<T: PartialEq>(see: impl Fn() -> Option<T>) -> bool {
 
 /// What tells a log from the next one in the same file: the number of checkpoints and both salts, in its header
 /// (<https://sqlite.org/fileformat2.html#walformat>).
-fn generation(data: &Path) -> Option<[u8; 12]> {
+pub(super) fn generation(data: &Path) -> Option<[u8; 12]> {
     let mut bytes = [0; 12];
     let log = File::open(data.join(format!("{DATABASE}-wal"))).ok()?;
     log.read_exact_at(&mut bytes, 12).ok()?;
