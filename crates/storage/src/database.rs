@@ -128,10 +128,12 @@ impl Database {
     }
 
     /// While commits are silent, sees whether another one comes to an end: nobody else may be writing, and a connection
-    /// that hangs for ever is not all connections. One in a while tries, for it may hang as well.
+    /// that hangs for ever is not all connections. One in a while tries, for it may hang as well; and none while others
+    /// fail, for what they need is not what this writes.
     fn break_silence(&self) -> Result<()> {
         let connector = Arc::clone(&self.0.connector);
-        if connector.target.has_single_writer() || !connector.commits.admits() {
+        let commits = &connector.commits;
+        if connector.target.has_single_writer() || commits.has_just_failed() || !commits.admits() {
             // What is known to be the matter says more than that nothing is heard.
             let known = self.0.connector.health.reason();
             return Err(Failure::Trouble(known.unwrap_or_else(silence)));

@@ -88,11 +88,20 @@ impl Pulse {
         self.is_troubled_at(now) && now.saturating_sub(self.moved.load(Ordering::Acquire)) >= millis(SILENCE)
     }
 
+    /// Whether something has failed a moment ago, and nothing has gone well since: then it is not that one connection
+    /// hangs and nobody uses the others.
+    pub(crate) fn has_just_failed(&self) -> bool {
+        self.has_failed_at(self.now())
+    }
+
+    fn has_failed_at(&self, now: u64) -> bool {
+        let failed = self.failed.load(Ordering::Acquire);
+        failed > 0 && now.saturating_sub(failed) < millis(SILENCE)
+    }
+
     /// Whether something is under way, or has failed a moment ago.
     fn is_troubled_at(&self, now: u64) -> bool {
-        let failed = self.failed.load(Ordering::Acquire);
-        self.under_way.load(Ordering::Acquire) > 0
-            || (failed > 0 && now.saturating_sub(failed) < millis(SILENCE))
+        self.under_way.load(Ordering::Acquire) > 0 || self.has_failed_at(now)
     }
 
     /// Whether one more may begin, and whether there is silence.
