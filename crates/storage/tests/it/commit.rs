@@ -241,8 +241,8 @@ fn racing_ends_and_inserts_in_opposite_orders_do_not_fail(fixture: &Fixture) {
     }
 }
 
-/// SQLite counts in the head of its log how often it was begun anew (file format, section 4.1: bytes 12 to 15). SQLite's
-/// own checkpoints would need 16,000 pages for that.
+/// SQLite counts in the head of its log how often it was begun anew (file format, section 4.1: bytes 12 to 15).
+/// Nobody but the checkpointer moves it.
 #[test]
 fn the_log_is_begun_anew_while_commits_go_on() {
     let fixture = Fixture::sqlite();
