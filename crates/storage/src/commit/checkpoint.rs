@@ -17,7 +17,7 @@ use crate::manager::Connector;
 /// About how many pages of the log are worth moving.
 const WORTH_IT: usize = 1500;
 
-/// And how many, while the thread does not come to it, are the committer's affair.
+/// And how many, when the thread is no more, are the committer's affair.
 const TOO_MANY: usize = 24_000;
 
 /// About how many pages a commit writes besides those of its batches.
@@ -29,6 +29,9 @@ pub(super) struct Checkpointer {
     wanted: Option<SyncSender<()>>,
     moved: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    /// Whether the thread was asked, and has not been heard of since. Meanwhile the committer moves nothing: what fails in
+    /// the thread must be known before the log is begun anew.
+    at_work: bool,
     pages: usize,
 }
 
@@ -42,7 +45,7 @@ impl Checkpointer {
         let thread = std::thread::Builder::new()
             .name("checkpointer".to_owned())
             .spawn(move || run(&connector, &asked, &done))?;
-        Ok(Self { connector: own, wanted: Some(wanted), moved, thread: Some(thread), pages: 0 })
+        Ok(Self { connector: own, wanted: Some(wanted), moved, thread: Some(thread), at_work: false, pages: 0 })
     }
 
     /// After a commit of so many batches and removals over `link`, which has no transaction.
@@ -54,20 +57,27 @@ impl Checkpointer {
             return Ok(());
         }
         self.pages = self.pages.saturating_add(changes).saturating_add(PAGES_OF_A_COMMIT);
-        let mut due = self.moved.swap(false, Ordering::AcqRel);
-        if !due && self.pages >= WORTH_IT {
-            // It is full while the thread is at work, and closed when the thread has crashed.
-            let asked = self.wanted.as_ref().is_some_and(|wanted| wanted.try_send(()).is_ok());
-            due = !asked && self.pages >= TOO_MANY;
-            if asked {
-                self.pages = 0;
-            }
-        }
-        if due {
+        if self.moved.swap(false, Ordering::AcqRel) {
+            self.at_work = false;
             self.pages = 0;
-            move_some(link)?;
+            return move_some(link);
+        }
+        if self.pages < WORTH_IT || (self.at_work && self.is_alive()) {
+            return Ok(());
+        }
+        // Closed when the thread has crashed.
+        self.at_work = self.wanted.as_ref().is_some_and(|wanted| wanted.try_send(()).is_ok());
+        if self.at_work {
+            self.pages = 0;
+        } else if self.pages >= TOO_MANY {
+            self.pages = 0;
+            return move_some(link);
         }
         Ok(())
+    }
+
+    fn is_alive(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Ends the thread.
@@ -96,7 +106,10 @@ fn run(connector: &Connector, asked: &Receiver<()>, moved: &AtomicBool) {
                 Err(trouble) => tracing::debug!(error = %trouble, "the checkpointer cannot connect"),
             }
         }
-        let Some(mut mover) = link.take() else { continue };
+        let Some(mut mover) = link.take() else {
+            moved.store(true, Ordering::Release);
+            continue;
+        };
         match move_some(&mut mover).and_then(|()| sync(connector, &mut file)) {
             Ok(()) => {
                 link = Some(mover);
