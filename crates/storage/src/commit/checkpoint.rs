@@ -45,7 +45,14 @@ impl Checkpointer {
         let thread = std::thread::Builder::new()
             .name("checkpointer".to_owned())
             .spawn(move || run(&connector, &asked, &done))?;
-        Ok(Self { connector: own, wanted: Some(wanted), moved, thread: Some(thread), at_work: false, pages: 0 })
+        Ok(Self {
+            connector: own,
+            wanted: Some(wanted),
+            moved,
+            thread: Some(thread),
+            at_work: false,
+            pages: 0,
+        })
     }
 
     /// After a commit of so many batches and removals over `link`, which has no transaction.
