@@ -206,12 +206,13 @@ fn as_shipped_guesses_from_one_place_are_503_while_there_is_no_hash_for_them_and
     served_at_last(|| spl_api(&demo, "192.0.2.1"));
     let before = hashes(&demo);
     let flood = secrets(&demo, one_place);
-    let refused = wait_for(Duration::from_mins(1), || (flood.answered(429) > 100).then_some(()));
+    // Who was told to come again for want of a hash has not guessed: of as many as may be, all are heard in the end.
+    let heard = || (flood.answered(429) > 100 && flood.answered(401) >= 30).then_some(());
+    let refused = wait_for(Duration::from_mins(1), heard);
     let seen = flood.end();
     println!("the flood: {}; {} hashes", seen.told(), hashes(&demo) - before);
     assert!(refused.is_some() && seen.rude == 0, "{}", seen.told());
-    // Who was told to come again for want of a hash has not guessed.
-    assert!(seen.count(503) > 0 && seen.count(401) >= 30, "{}", seen.told());
+    assert!(seen.count(503) > 0, "{}", seen.told());
 }
 
 #[test]
