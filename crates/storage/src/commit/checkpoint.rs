@@ -40,13 +40,12 @@ impl Checkpointer {
     pub(super) fn start(connector: &Arc<Connector>) -> std::io::Result<Self> {
         let (wanted, asked) = sync_channel(1);
         let moved = Arc::new(AtomicBool::new(false));
-        let (connector, done) = (Arc::clone(connector), Arc::clone(&moved));
-        let own = Arc::clone(&connector);
+        let (theirs, done) = (Arc::clone(connector), Arc::clone(&moved));
         let thread = std::thread::Builder::new()
             .name("checkpointer".to_owned())
-            .spawn(move || run(&connector, &asked, &done))?;
+            .spawn(move || run(&theirs, &asked, &done))?;
         Ok(Self {
-            connector: own,
+            connector: Arc::clone(connector),
             wanted: Some(wanted),
             moved,
             thread: Some(thread),

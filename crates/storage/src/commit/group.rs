@@ -34,12 +34,8 @@ pub(super) fn commit(
     let begun = Instant::now();
     // Where it is another process's turn, nothing was written, and the group can be done later.
     link.begin().map_err(trouble_of)?;
-    let done = together(link, group, merge);
-    let done = match done {
-        Ok(outcomes) if ride.go(link).is_ok() => Ok(outcomes),
-        Ok(_) => Err(Failure::Conflict),
-        Err(failure) => Err(failure),
-    };
+    let done = together(link, group, merge)
+        .and_then(|outcomes| ride.go(link).map(|()| outcomes).map_err(|()| Failure::Conflict));
     match done {
         Ok(outcomes) => {
             link.commit().map_err(|failure| final_trouble(trouble_of(failure)))?;

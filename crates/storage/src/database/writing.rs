@@ -26,11 +26,7 @@ impl Database {
         if !self.0.committer.ride(removals, done, (PATIENCE / 2).min(self.0.connector.timeout)) {
             return Err(Failure::Fault(Fault::Busy("the commit queue")));
         }
-        match answered.recv_timeout(PATIENCE) {
-            Ok(removed) => removed.map_err(|failure| self.explain(failure)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Fault(Fault::Crashed)),
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::Fault(unanswered())),
-        }
+        self.answer(&answered, PATIENCE)
     }
 
     pub(super) fn write_within<T: Send + 'static>(
@@ -66,12 +62,15 @@ impl Database {
         if !self.0.committer.run(task, (patience / 2).min(self.0.connector.timeout)) {
             return Err(Failure::Fault(Fault::Busy("the commit queue")));
         }
+        let done = self.answer(&answered, patience)?;
+        self.0.connector.commit_is_in_place()?;
+        Ok(done)
+    }
+
+    /// What the committer answers, waited for so long.
+    fn answer<T>(&self, answered: &mpsc::Receiver<Result<T>>, patience: Duration) -> Result<T> {
         match answered.recv_timeout(patience) {
-            Ok(Ok(done)) => {
-                self.0.connector.commit_is_in_place()?;
-                Ok(done)
-            }
-            Ok(Err(failure)) => Err(self.explain(failure)),
+            Ok(done) => done.map_err(|failure| self.explain(failure)),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(Failure::Fault(Fault::Crashed)),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(Failure::Fault(unanswered())),
         }
