@@ -43,6 +43,8 @@ pub(crate) struct Cell {
     pub(crate) issued: f64,
     /// Sessions removed per second.
     pub(crate) removed: f64,
+    /// Processor time of the server and of the database's processes for each answer, microseconds.
+    pub(crate) cpu: f64,
     /// Share of the measured core that others took.
     pub(crate) others: f64,
 }
@@ -116,7 +118,7 @@ mod tests {
 
     fn cell(p99: f64) -> Cell {
         let observed = Observed { p99, ..Observed::default() };
-        Cell { observed, issued: 100.0, removed: 90.0, others: 0.01 }
+        Cell { observed, issued: 100.0, removed: 90.0, cpu: 40.0, others: 0.01 }
     }
 
     fn block(p99s: [f64; 4]) -> Block {

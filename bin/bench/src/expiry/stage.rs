@@ -89,7 +89,8 @@ impl<'a> Stage<'a> {
         let (before, start) =
             (scrape::expired(self.server)?.sessions, Usage::now(self.context, self.server)?);
         let observed = load::run(self.server.address, scripts, self.course)?;
-        let others = Usage::now(self.context, self.server)?.since(&start).others(self.course.whole());
+        let used = Usage::now(self.context, self.server)?.since(&start);
+        let others = used.others(self.course.whole());
         let gone = scrape::expired(self.server)?.sessions;
         if scene == Scene::Brief {
             self.due += count(observed.answered);
@@ -98,8 +99,9 @@ impl<'a> Stage<'a> {
             self.learn(gone);
         }
         let seconds = self.course.whole().as_secs_f64();
-        let (issued, removed) = (count(observed.answered) / seconds, (gone - before) / seconds);
-        Ok(Cell { observed, issued, removed, others })
+        let answered = count(observed.answered);
+        let cpu = (used.server + used.database) * 1e6 / answered.max(1.0);
+        Ok(Cell { observed, issued: answered / seconds, removed: (gone - before) / seconds, cpu, others })
     }
 
     /// What is left of a backlog says how many tokens the next one needs, to last for a cell and be gone soon after it.

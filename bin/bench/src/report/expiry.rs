@@ -49,6 +49,7 @@ pub(crate) fn chapter(plan: &Plan, blocks: &[Block]) -> Chapter {
             "interval",
             "issued per s",
             "removed per s",
+            "CPU µs",
             "slowest ms",
             "late p99 ms",
             "others %",
@@ -71,6 +72,7 @@ fn row(blocks: &[&Block], scene: Scene) -> Vec<String> {
         between(interval(&ratios)),
         format!("{:.0}", of(|cell| cell.issued)),
         format!("{:.0}", of(|cell| cell.removed)),
+        format!("{:.0}", of(|cell| cell.cpu)),
         format!("{:.2}", of(|cell| cell.observed.slowest)),
         format!("{late:.2}{}", if late > MOST_LATE { " (!)" } else { "" }),
         format!("{:.1}", of(|cell| cell.others) * 100.0),
@@ -101,7 +103,8 @@ fn details(plan: &Plan, blocks: &[Block]) -> Value {
         let (observed, generator) = (cell.observed, cell.observed.generator);
         let value = json!({
             "p50_ms": observed.p50, "p99_ms": observed.p99, "slowest_ms": observed.slowest,
-            "issued_per_second": cell.issued, "removed_per_second": cell.removed, "others": cell.others,
+            "issued_per_second": cell.issued, "removed_per_second": cell.removed, "cpu_us": cell.cpu,
+            "others": cell.others,
             "load_others": generator.others, "late_p99_ms": generator.late, "latest_ms": generator.latest,
         });
         (format!("{scene:?}").to_lowercase(), value)
