@@ -68,9 +68,7 @@ impl Cluster {
     /// Runs statements; their rows, columns separated by `|`.
     #[track_caller]
     pub(super) fn sql(&self, sql: &str) -> String {
-        let output = Command::new("psql").args([&self.url(), "-XAtqc", sql]).output().unwrap();
-        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        sql_at(&self.url(), sql)
     }
 
     /// Waits until a query's answer is the one that is wanted.
@@ -120,6 +118,14 @@ impl Drop for Session {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The same for the server at a URL.
+#[track_caller]
+pub(super) fn sql_at(url: &str, sql: &str) -> String {
+    let output = Command::new("psql").args([url, "-XAtqc", sql]).output().unwrap();
+    assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 fn scripts() -> PathBuf {

@@ -2,8 +2,16 @@
 
 use std::time::Instant;
 
-use super::{AT_ONCE, BOUND, Installation, cluster::Cluster, load::Load, proxy::Proxy};
+use super::{
+    AT_ONCE, BOUND, Installation,
+    cluster::{Cluster, sql_at},
+    load::Load,
+    proxy::Proxy,
+};
 use crate::support::{Ask as _, acme_m2m, http};
+
+/// Connections that write.
+const COMMITTERS: usize = 3;
 
 /// A standby that each commit waits for.
 fn synchronous_standby(primary: &Cluster) -> Cluster {
@@ -38,13 +46,33 @@ fn nothing_that_was_told_is_lost_when_the_standby_takes_over() {
     installation.refuses_at_once();
     standby.promote();
     installation.recovers();
+    // All committers are at work there: each opens its connection when it first has something to do.
+    let connected =
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'countersign' AND pid <> pg_backend_pid()";
+    standby.wait_for(&format!("SELECT ({connected}) >= {COMMITTERS} + 2"), "t");
+    println!("{} connections", standby.sql(connected));
     let told = load.stop();
     assert!(told.refused > 0 && told.slowest < BOUND, "{} refused, {:?}", told.refused, told.slowest);
     told.is_true_at(&url);
-    // The old one comes back as it was; whoever is connected stays with the new one, and it is not written to.
-    let before = standby.sql("SELECT count(*) FROM sessions");
+    // The old one comes back as it was, though nobody should let it; whoever is connected stays with the new one, and it is
+    // not written to.
+    primary.start_again(&[]);
+    primary.sql("ALTER SYSTEM RESET synchronous_standby_names");
+    primary.sql("SELECT pg_reload_conf()");
+    primary.wait_for("SHOW synchronous_standby_names", "");
+    one.open_again();
+    let old = format!("postgresql://countersign@127.0.0.1:{}/countersign", one.port);
+    assert_eq!(sql_at(&old, "SHOW transaction_read_only"), "off", "it would take writes");
+    let count = "SELECT count(*) FROM sessions";
+    let (left, before) = (primary.sql(count), standby.sql(count));
+    let load = Load::start(std::slice::from_ref(&url), 4);
+    standby.wait_for(&format!("SELECT count(*) > {before} + 40 FROM sessions"), "t");
     installation.recovers();
-    assert_ne!(standby.sql("SELECT count(*) FROM sessions"), before);
+    let told = load.stop();
+    assert_eq!(told.refused, 0);
+    told.is_true_at(&url);
+    println!("{} connections, {} at the old one", standby.sql(connected), primary.sql(connected));
+    assert_eq!(primary.sql(count), left, "not written to");
 }
 
 /// A primary that turns into a standby under us closes nothing, but refuses to write.

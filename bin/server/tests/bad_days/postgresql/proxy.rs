@@ -9,11 +9,15 @@ use std::{
         Arc, Condvar, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
+
+use crate::support::wait_for;
 
 /// A relay from a free port to a server's socket.
 pub(super) struct Proxy {
     pub(super) port: u16,
+    socket: PathBuf,
     state: Arc<State>,
 }
 
@@ -30,8 +34,13 @@ impl Proxy {
     pub(super) fn to(socket: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State::default());
-        let (relay, socket) = (Arc::clone(&state), socket.to_owned());
+        let proxy = Self { port, socket: socket.to_owned(), state: Arc::default() };
+        proxy.listen(listener);
+        proxy
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let (relay, socket) = (Arc::clone(&self.state), self.socket.clone());
         std::thread::spawn(move || {
             for caller in listener.incoming().map_while(Result::ok) {
                 if relay.closed.load(Ordering::SeqCst) {
@@ -41,7 +50,6 @@ impl Proxy {
                 std::thread::spawn(move || relay.serve(caller, &socket));
             }
         });
-        Self { port, state }
     }
 
     /// Forwards nothing any more, and closes nothing: everyone waits.
@@ -61,6 +69,16 @@ impl Proxy {
         // It looks when someone comes.
         drop(TcpStream::connect(("127.0.0.1", self.port)));
         self.cut();
+    }
+
+    /// Lets callers in again after [`Self::close`], at the same port.
+    #[track_caller]
+    pub(super) fn open_again(&self) {
+        // Someone's outgoing connection may have the port for a moment.
+        let bound = || TcpListener::bind(("127.0.0.1", self.port)).ok();
+        let listener = wait_for(Duration::from_secs(10), bound).expect("the port is free again");
+        self.state.closed.store(false, Ordering::SeqCst);
+        self.listen(listener);
     }
 
     /// Closes all connections and lets new ones pass.
