@@ -38,7 +38,7 @@ fn what_was_told_survives_kill_9_under_load() {
         in_flight.push(told.unanswered);
         demo = Demo::start_in(data, &BUSY);
         told.assert_kept(&demo, demo.data.path());
-        promises.merge(told);
+        promises.merge_checked(told);
         // Old promises are kept as well; all of them at the end.
         if round % 10 == 9 || round + 1 == rounds {
             promises.assert_kept(&demo, demo.data.path());

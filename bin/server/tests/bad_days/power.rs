@@ -62,7 +62,7 @@ fn what_was_told_survives_the_loss_of_all_that_was_not_synced() {
         let mut demo = Demo::start_in(disk.torn(|| chance(2) == 0), &BUSY);
         drop(dead);
         told.assert_kept(&demo, demo.data.path());
-        promises.merge(told);
+        promises.merge_checked(told);
         if round % 5 == 4 || round + 1 == rounds {
             promises.assert_kept(&demo, demo.data.path());
         }

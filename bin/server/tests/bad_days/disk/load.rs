@@ -83,12 +83,12 @@ impl Load {
         );
     }
 
-    /// Ends it; what was told, thinned out where it was much.
+    /// Ends it; all that was told.
     pub(crate) fn end(self) -> Promises {
         self.shared.stop.store(true, Ordering::Relaxed);
         let mut promises = Promises::default();
         for thread in self.threads {
-            promises.merge(thread.join().unwrap().thinned());
+            promises.merge(thread.join().unwrap());
         }
         promises
     }

@@ -71,7 +71,7 @@ fn what_a_node_told_before_kill_9_is_true_at_the_other() {
         in_flight.push(told.unanswered);
         let survivor = nodes.all[0].acme("");
         told.assert_kept_at(&survivor, |told| nodes.problems(told));
-        promises.merge(told);
+        promises.merge_checked(told);
         if round + 1 == rounds {
             promises.assert_kept_at(&survivor, |told| nodes.problems(told));
         }
