@@ -7,6 +7,7 @@ mod crash;
 mod expiry;
 mod lockout;
 mod migrations;
+mod proven;
 mod refresh;
 mod revocation;
 mod signing_keys;
