@@ -36,6 +36,8 @@ pub(crate) struct Served {
 }
 
 impl Bystander {
+    /// Starts it, and waits until it is at work: what comes then meets it there.
+    #[track_caller]
     pub(crate) fn start(demo: &Demo) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let answered = Arc::new(AtomicUsize::new(0));
@@ -59,13 +61,21 @@ impl Bystander {
             }
             times
         });
-        Self { over, answered, begun: Instant::now(), thread }
+        let one = Self { over, answered, begun: Instant::now(), thread };
+        let at_work = || (one.answered() > 0).then_some(());
+        assert!(wait_for(Duration::from_mins(1), at_work).is_some(), "not served at all");
+        one
+    }
+
+    /// Answers that it has had.
+    pub(crate) fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Its pace with what is there now, and nothing else.
     pub(crate) fn pace_now(demo: &Demo) -> f64 {
         let one = Self::start(demo);
-        let enough = || (one.answered.load(Ordering::Relaxed) >= 80).then_some(());
+        let enough = || (one.answered() >= 80).then_some(());
         assert!(wait_for(Duration::from_mins(1), enough).is_some(), "hardly served");
         one.served().pace
     }

@@ -11,6 +11,7 @@ use super::{
             RST_STREAM, SETTINGS, WINDOW_UPDATE, block, form, frame, head,
         },
         tls::Caller,
+        wait_for,
     },
 };
 
@@ -35,9 +36,13 @@ fn strict() -> Demo {
     demo("300")
 }
 
+/// Waits no longer than as shipped: whoever is kept waiting is shed, and a bystander may not be.
 fn demo(keep_alive: &str) -> Demo {
-    let variables =
-        [("COUNTERSIGN__SERVER__REQUEST_TIMEOUT", "1"), ("COUNTERSIGN__SERVER__KEEP_ALIVE", keep_alive)];
+    let variables = [
+        ("COUNTERSIGN__SERVER__MAX_WAIT_MS", "100"),
+        ("COUNTERSIGN__SERVER__REQUEST_TIMEOUT", "1"),
+        ("COUNTERSIGN__SERVER__KEEP_ALIVE", keep_alive),
+    ];
     Demo::start_in(tempfile::tempdir().unwrap(), &variables)
 }
 
@@ -45,10 +50,15 @@ fn tls(demo: &Demo) -> SocketAddr {
     demo.tls.trim_start_matches("https://").replace("localhost", "127.0.0.1").parse().unwrap()
 }
 
-/// A correct client is served all the while, on HTTP/1.1 and, afterwards, on HTTP/2.
-fn meanwhile(demo: &Demo, hostile: impl FnOnce(SocketAddr)) {
+/// A correct client is served all the while, on HTTP/1.1 and, afterwards, on HTTP/2. What is over before that one has been
+/// answered a few times is done again.
+fn meanwhile(demo: &Demo, mut hostile: impl FnMut(SocketAddr)) {
     let bystander = Bystander::start(demo);
-    hostile(tls(demo));
+    let enough = bystander.answered() + 10;
+    wait_for(SOON, || {
+        hostile(tls(demo));
+        (bystander.answered() >= enough).then_some(())
+    });
     bystander.undisturbed(PROMPT);
     let get = http::Request::get(format!("https://localhost{JWKS}")).body(()).unwrap();
     assert_eq!(Client::connect(Caller::default(), tls(demo)).ask(get, "").status, 200);
