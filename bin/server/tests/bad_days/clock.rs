@@ -270,7 +270,7 @@ impl Brief {
     #[track_caller]
     fn ends_in_time(&self, mut issued: Issued) {
         // Times of issue are told in whole seconds.
-        let earliest = BRIEF - Duration::from_secs(1);
+        let earliest = BRIEF.saturating_sub(Duration::from_secs(1));
         let ended = wait_for(SOON, || (!self.is_active(&issued.machine)).then(Instant::now));
         let lived = ended.expect("a token ends at its time") - issued.begun;
         assert!(lived > earliest, "it was to live for {BRIEF:?}, and lived for {lived:?}");

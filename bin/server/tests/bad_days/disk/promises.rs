@@ -174,7 +174,9 @@ fn each<T: Send>(all: &mut [T], look: impl Fn(&mut T, &mut Vec<String>) + Sync) 
         let parts = all.chunks_mut(share).map(|part| {
             scope.spawn(move || {
                 let mut broken = Vec::new();
-                part.iter_mut().for_each(|one| look(one, &mut broken));
+                for one in part {
+                    look(one, &mut broken);
+                }
                 broken
             })
         });
