@@ -129,6 +129,14 @@ impl Db {
         }
     }
 
+    /// Lets the statements of this transaction wait for others' rows for a moment only.
+    pub(crate) fn hurry(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Pg(inner) => inner.batch_execute("SET LOCAL lock_timeout = '50ms'"),
+            Self::Sqlite(_) => Ok(()),
+        }
+    }
+
     /// Begins a savepoint in a transaction.
     pub(crate) fn begin_savepoint(&mut self) -> QueryResult<()> {
         each!(self, inner => AnsiTransactionManager::begin_transaction(inner))
@@ -152,11 +160,12 @@ impl Db {
         }
     }
 
-    /// Moves all of SQLite's log into the file; PostgreSQL does so by itself.
-    pub(crate) fn checkpoint(&mut self) -> QueryResult<()> {
+    /// Keeps SQLite's log from being begun anew by any process, for as long as the connection lives: whoever reads what is
+    /// in the log only, and is not done, needs it.
+    pub(crate) fn hold_log(&mut self) -> QueryResult<()> {
         match self {
             Self::Pg(_) => Ok(()),
-            Self::Sqlite(inner) => inner.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Self::Sqlite(inner) => inner.batch_execute("BEGIN; SELECT name FROM sqlite_schema LIMIT 1"),
         }
     }
 

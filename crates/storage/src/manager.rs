@@ -100,9 +100,13 @@ impl Connector {
     }
 
     /// Leaves SQLite's log as it is from now on. It grows, and holds everything that may be missing in the file: the next
-    /// start reads all of it. `link` is never closed, for whoever closes the last one moves the log.
-    pub(crate) fn leave_log(&self, link: Link, why: &Stuck) {
+    /// start reads all of it. `link` is never closed, for whoever closes the last one moves the log; and it reads for ever,
+    /// so that no other process begins the log anew either, such as a command or a shell that does not know.
+    pub(crate) fn leave_log(&self, mut link: Link, why: &Stuck) {
         self.log_left.store(true, Ordering::Release);
+        if let Err(error) = link.db().hold_log() {
+            tracing::error!(%error, "the log cannot be held against other programs: run none over this database");
+        }
         let _never_closed: &mut Link = Box::leak(Box::new(link));
         let error = self.explained(why.0.clone());
         tracing::error!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{Fault, Tenant, TenantId, TenantName, TenantSettings, Timestamp};
 
+use crate::commit::Pace;
 use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::link::Link;
@@ -113,7 +114,7 @@ impl SystemStore {
     }
 
     /// Removes at most `batch` rows of each kind that have expired by `now`: in a file in the transactions of others,
-    /// a few in each, else in a short transaction for each kind. A family goes once its tokens are gone. A kind that
+    /// bit by bit, else in a short transaction for each kind. A family goes once its tokens are gone. A kind that
     /// cannot be removed, as when a page of its table is damaged, is left to the next time and logged.
     ///
     /// # Errors
@@ -152,7 +153,8 @@ impl SystemStore {
         let removed = if found == 0 {
             0
         } else if self.database.is_local() {
-            self.database.ride(due.removals(now))?
+            let pace = due.pace(now);
+            self.database.ride(due.removals(now), pace)?
         } else {
             let due = Arc::new(due);
             self.repeat(move |link| due.remove_all(link, now))?
@@ -172,7 +174,8 @@ impl SystemStore {
         let Some(tenant) = tenant else { return Ok(AuditSweep { removed: 0, next: last }) };
         let removed = if self.database.is_local() {
             let old = self.database.read(|link| audit_log::old(link, tenant, before, batch))?;
-            self.database.ride(sweep::each(old, audit_log::remove_old))?
+            // As much as a month's, at once.
+            self.database.ride(sweep::each(old, audit_log::remove_old), Pace::Firm)?
         } else {
             self.repeat(move |link| audit_log::expire(link, tenant, before, batch))?
         };

@@ -34,6 +34,18 @@ pub(crate) enum Scene {
 /// All of them.
 pub(crate) const SCENES: [Scene; 4] = [Scene::Nothing, Scene::Again, Scene::Brief, Scene::Backlog];
 
+/// The order of a block. In four of them each scene stands once in each place, and once behind each other one: what it
+/// leaves behind, such as pages that the disk still writes, burdens all alike (a Williams square).
+pub(crate) fn order(block: usize) -> [Scene; 4] {
+    use Scene::{Again, Backlog, Brief, Nothing};
+    match block % 4 {
+        0 => [Nothing, Again, Backlog, Brief],
+        1 => [Again, Brief, Nothing, Backlog],
+        2 => [Brief, Backlog, Again, Nothing],
+        _ => [Backlog, Nothing, Brief, Again],
+    }
+}
+
 /// One scene in one block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cell {
@@ -141,6 +153,21 @@ mod tests {
         assert!(disturbed(|cell| {
             cell.observed.generator = Generator { others: 0.2, ..Generator::default() };
         }));
+    }
+
+    #[test]
+    fn each_scene_follows_each_other_one_as_often_as_any() {
+        let (mut pairs, mut places) = (Vec::new(), Vec::new());
+        for order in (0..4).map(order) {
+            pairs.extend(order.windows(2).map(<[_]>::to_vec));
+            places.extend(order.into_iter().enumerate());
+        }
+        for scene in SCENES {
+            for other in SCENES.into_iter().filter(|other| *other != scene) {
+                assert_eq!(pairs.iter().filter(|pair| **pair == [scene, other]).count(), 1);
+            }
+            assert!((0..4).all(|place| places.contains(&(place, scene))));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::blocks::{Block, Cell, SCENES, Scene};
+use super::blocks::{Block, Cell, Scene, order};
 use super::{brief, lasting};
 use crate::context::{Context, PATIENCE, Usage, wait_for_expiry};
 use crate::failure::{Failure, Result};
@@ -61,8 +61,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When anything was answered with an error, or rows do not expire.
     pub(super) fn block(&mut self, number: usize) -> Result<Block> {
-        let mut order = SCENES;
-        order.rotate_left(number % SCENES.len());
+        let order = order(number);
         let context = self.context;
         let measured = context.undisturbed_within(context.quiet / 5, || {
             order.into_iter().map(|scene| Ok((scene, self.cell(scene)?))).collect::<Result<Vec<_>>>()

@@ -12,6 +12,9 @@ use crate::app::App;
 const GENTLY: Duration = Duration::from_mins(1);
 /// How long then at half of the time, before nothing is more urgent than disk that grows.
 const FIRMLY: Duration = Duration::from_mins(5);
+/// How many batches are looked for at a time in a file, where a look costs nobody anything but time, and what it finds goes
+/// bit by bit.
+const LOOK_AHEAD: i64 = 5;
 /// A moment for those who wait to commit, however short a batch was.
 const BREATH: Duration = Duration::from_millis(2);
 
@@ -104,7 +107,8 @@ async fn pass(app: &Arc<App>) -> bool {
     let jobs = &app.config.raw.jobs;
     // A clock that is ahead when the server starts must not cost sessions that others may still need.
     let gone = app.clock.now().minus(Ttl::from_secs(jobs.expiry_lag));
-    let (database, batch) = (app.database.clone(), jobs.expiry_batch);
+    let database = app.database.clone();
+    let batch = jobs.expiry_batch.saturating_mul(if database.is_local() { LOOK_AHEAD } else { 1 });
     let Some(expired) = done(app.reads.run(move || database.system().expire(gone, batch)).await) else {
         return false;
     };

@@ -15,7 +15,14 @@ use crate::link::Link;
 use crate::manager::Connector;
 
 /// About how many pages of the log are worth moving.
-const WORTH_IT: usize = 1500;
+const WORTH_IT: usize = 6000;
+
+/// More than so many, added while the thread worked, are its affair once more, a few times in a row: on a slow disk all
+/// would wait for the committer else.
+const MANY: usize = 1000;
+
+/// How often in a row.
+const ROUNDS: u8 = 3;
 
 /// And how many, when the thread is no more, are the committer's affair.
 const TOO_MANY: usize = 24_000;
@@ -33,6 +40,8 @@ pub(super) struct Checkpointer {
     /// the thread must be known before the log is begun anew.
     at_work: bool,
     pages: usize,
+    /// How often in a row the thread was asked once more.
+    rounds: u8,
 }
 
 impl Checkpointer {
@@ -51,6 +60,7 @@ impl Checkpointer {
             thread: Some(thread),
             at_work: false,
             pages: 0,
+            rounds: 0,
         })
     }
 
@@ -64,22 +74,36 @@ impl Checkpointer {
         }
         self.pages = self.pages.saturating_add(changes).saturating_add(PAGES_OF_A_COMMIT);
         if self.moved.swap(false, Ordering::AcqRel) {
-            self.at_work = false;
-            self.pages = 0;
-            return move_some(link);
+            return self.finish(link);
         }
         if self.pages < WORTH_IT || (self.at_work && self.is_alive()) {
             return Ok(());
         }
-        // Closed when the thread has crashed.
-        self.at_work = self.wanted.as_ref().is_some_and(|wanted| wanted.try_send(()).is_ok());
-        if self.at_work {
-            self.pages = 0;
-        } else if self.pages >= TOO_MANY {
+        if !self.ask() && self.pages >= TOO_MANY {
             self.pages = 0;
             return move_some(link);
         }
         Ok(())
+    }
+
+    /// The thread has moved what there was: what was added meanwhile is left, and the log begins anew once all is moved.
+    fn finish(&mut self, link: &mut Link) -> Result<(), Stuck> {
+        self.at_work = false;
+        if self.pages > MANY && self.rounds < ROUNDS && self.ask() {
+            self.rounds = self.rounds.saturating_add(1);
+            return Ok(());
+        }
+        (self.pages, self.rounds) = (0, 0);
+        move_some(link)
+    }
+
+    /// Has the thread move what there is; not when it has crashed.
+    fn ask(&mut self) -> bool {
+        self.at_work = self.wanted.as_ref().is_some_and(|wanted| wanted.try_send(()).is_ok());
+        if self.at_work {
+            self.pages = 0;
+        }
+        self.at_work
     }
 
     fn is_alive(&self) -> bool {
@@ -135,13 +159,8 @@ pub(crate) struct Stuck(pub(crate) String);
 
 /// Moves what can be moved now. What is harmless is tried again, or done by the next start: another process has the lock,
 /// there is no room.
-fn move_some(link: &mut Link) -> Result<(), Stuck> {
+pub(super) fn move_some(link: &mut Link) -> Result<(), Stuck> {
     judged(link.db().move_log())
-}
-
-/// Moves all, as the committer ends.
-pub(super) fn move_all(link: &mut Link) -> Result<(), Stuck> {
-    judged(link.db().checkpoint())
 }
 
 fn judged(moved: diesel::QueryResult<()>) -> Result<(), Stuck> {

@@ -9,19 +9,46 @@ use domain::Fault;
 use crate::failure::{Failure, Result, Trouble};
 use crate::link::Link;
 
-/// Removes a row that was due; how many went: another node may have been faster. It may be done again when its
+/// Removes rows that were due; how many went: another node may have been faster. It may be done again when its
 /// transaction was rolled back.
-pub(crate) type Removal = Box<dyn Fn(&mut Link) -> Result<usize> + Send>;
+pub(crate) struct Removal {
+    /// About how many.
+    rows: usize,
+    remove: Box<dyn Fn(&mut Link) -> Result<usize> + Send>,
+}
 
-/// How many removals ride with each batch. What requests write expires some day, and a batch writes two such rows, or
+impl Removal {
+    /// Of about so many rows.
+    pub(crate) fn new(rows: usize, remove: impl Fn(&mut Link) -> Result<usize> + Send + 'static) -> Self {
+        Self { rows, remove: Box::new(remove) }
+    }
+}
+
+/// How many rows are earned by each batch. What requests write expires some day, and a batch writes one such row or two,
 /// seldom three: so the work keeps pace, and takes the less of the time the less of it others leave.
-const FOR_EACH_BATCH: usize = 2;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// One, and a little for the looks in between: of what has just begun to be due.
+    Gentle,
+    /// Two: of what has been due for long, so that it becomes less while others write as fast as ever.
+    Firm,
+}
 
-/// How many ride with a small group.
+impl Pace {
+    const fn rows(self, batches: usize) -> usize {
+        match self {
+            Self::Gentle => batches.saturating_add(batches / 4),
+            Self::Firm => batches.saturating_mul(2),
+        }
+    }
+}
+
+/// How many rows a small group earns.
 const AT_LEAST: usize = 8;
 
-/// How many removals a transaction of their own does.
-const ALONE: usize = 128;
+/// How many rows ride at a time. Neighbours are removed together: a page that many of them leave is written to the log
+/// once, instead of once for each group.
+const PORTION: usize = 256;
 
 /// How long to wait for somebody to ride with, once somebody has committed that lately.
 const FOR_COMPANY: Duration = Duration::from_millis(5);
@@ -32,15 +59,23 @@ const QUIET: Duration = Duration::from_millis(20);
 /// Removals under way, and who waits for their end.
 pub(super) struct Chore {
     removals: VecDeque<Removal>,
+    /// About how many rows are left.
+    left: usize,
     removed: usize,
+    pace: Pace,
     done: SyncSender<Result<usize>>,
     /// When it is told that another process holds the lock, rather than wait on.
     until: Instant,
 }
 
 impl Chore {
-    pub(super) fn new(removals: Vec<Removal>, done: SyncSender<Result<usize>>, until: Instant) -> Self {
-        Self { removals: removals.into(), removed: 0, done, until }
+    pub(super) fn new(
+        (removals, pace): (Vec<Removal>, Pace),
+        done: SyncSender<Result<usize>>,
+        until: Instant,
+    ) -> Self {
+        let left = rows(&removals);
+        Self { removals: removals.into(), left, removed: 0, pace, done, until }
     }
 
     /// How long a group is waited for before some of it is done alone; `commit` is how long ago the last one was.
@@ -55,7 +90,9 @@ impl Chore {
     /// Notes that the first `count` removals are committed, and removed so many rows. Gives itself back while more are
     /// left, else tells whoever waits.
     pub(super) fn advance(mut self, count: usize, removed: usize) -> Option<Self> {
-        self.removals.drain(..count.min(self.removals.len()));
+        let count = count.min(self.removals.len());
+        self.left = self.left.saturating_sub(rows(self.removals.iter().take(count)));
+        self.removals.drain(..count);
         self.removed = self.removed.saturating_add(removed);
         if !self.removals.is_empty() {
             return Some(self);
@@ -83,6 +120,23 @@ impl Chore {
 /// How many removals were tried in a transaction, and how many rows went, if it is committed.
 pub(super) type Ridden = (usize, Result<usize>);
 
+/// What groups have earned for a chore, rows.
+#[derive(Debug, Default)]
+pub(super) struct Earned(usize);
+
+impl Earned {
+    /// With a group of so many batches, while that chore waits.
+    pub(super) fn add(&mut self, chore: &Chore, batches: usize) {
+        let share = chore.pace.rows(batches).max(AT_LEAST);
+        self.0 = self.0.saturating_add(share).min(PORTION);
+    }
+
+    /// It is spent, or nobody wants it.
+    pub(super) const fn clear(&mut self) {
+        self.0 = 0;
+    }
+}
+
 /// What of a chore is done in one transaction.
 pub(super) struct Ride<'a> {
     chore: Option<&'a Chore>,
@@ -91,27 +145,47 @@ pub(super) struct Ride<'a> {
 }
 
 impl<'a> Ride<'a> {
-    /// With a group of so many batches.
-    pub(super) fn new(chore: Option<&'a Chore>, batches: usize) -> Self {
-        let share = match batches {
-            0 => ALONE,
-            some => some.saturating_mul(FOR_EACH_BATCH).max(AT_LEAST),
-        };
-        let count = chore.map_or(0, |chore| chore.removals.len().min(share));
-        Self { chore, count, outcome: None }
+    /// With a group, once a portion has been earned, or all that is left.
+    pub(super) fn with_others(chore: Option<&'a Chore>, earned: &Earned) -> Self {
+        Self::of(chore.filter(|chore| earned.0 >= chore.left.min(PORTION)))
+    }
+
+    /// In a transaction of its own.
+    pub(super) const fn alone(chore: Option<&'a Chore>) -> Self {
+        Self::of(chore)
+    }
+
+    const fn of(chore: Option<&'a Chore>) -> Self {
+        Self { chore, count: 0, outcome: None }
     }
 
     /// Does it in the transaction at hand. When it fails, that has to be rolled back.
     pub(super) fn go(&mut self, link: &mut Link) -> Result<(), ()> {
         let Some(chore) = self.chore else { return Ok(()) };
-        let each = |removal: &Removal| removal(link);
-        let outcome: Result<usize> = chore.removals.iter().take(self.count).map(each).sum();
-        let well = outcome.is_ok();
-        self.outcome = Some(outcome);
-        if well { Ok(()) } else { Err(()) }
+        let (mut tried, mut removed) = (0_usize, 0_usize);
+        for removal in &chore.removals {
+            if tried >= PORTION {
+                break;
+            }
+            tried = tried.saturating_add(removal.rows);
+            self.count = self.count.saturating_add(1);
+            match (removal.remove)(link) {
+                Ok(rows) => removed = removed.saturating_add(rows),
+                Err(failure) => {
+                    self.outcome = Some(Err(failure));
+                    return Err(());
+                }
+            }
+        }
+        self.outcome = Some(Ok(removed));
+        Ok(())
     }
 
     pub(super) fn end(self) -> Option<Ridden> {
         self.outcome.map(|outcome| (self.count, outcome))
     }
+}
+
+fn rows<'a, I: IntoIterator<Item = &'a Removal>>(removals: I) -> usize {
+    removals.into_iter().fold(0, |sum, removal| sum.saturating_add(removal.rows))
 }

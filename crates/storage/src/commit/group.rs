@@ -8,11 +8,14 @@ use super::Pending;
 use super::chore::Ride;
 use crate::apply;
 use crate::counters::Meter;
-use crate::failure::{Failure, Result, Trouble};
+use crate::failure::{Failure, Result, Trouble, on};
 use crate::link::{Link, nest, transact};
 
 /// What fails after so long has waited for something: a lock, a disk.
 const LONG: Duration = Duration::from_secs(1);
+
+/// How long a group may take when one of it has waited in vain.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// What became of each batch of a group, in order.
 pub(super) type Outcomes = Vec<Result<Applied, Trouble>>;
@@ -34,19 +37,27 @@ pub(super) fn commit(
     let begun = Instant::now();
     // Where it is another process's turn, nothing was written, and the group can be done later.
     link.begin().map_err(trouble_of)?;
-    let done = together(link, group, merge)
-        .and_then(|outcomes| ride.go(link).map(|()| outcomes).map_err(|()| Failure::Conflict));
+    let done = together(link, group, merge).and_then(|outcomes| match ride.go(link) {
+        Ok(()) => Ok(outcomes),
+        Err(()) => Err((group.len(), Failure::Conflict)),
+    });
     match done {
         Ok(outcomes) => {
             link.commit().map_err(|failure| final_trouble(trouble_of(failure)))?;
             Ok(outcomes)
         }
-        Err(failure) => {
+        Err((at, failure)) => {
             link.rollback();
             match failure {
                 Failure::Trouble(trouble) if trouble.lost || link.is_broken() => Err(trouble),
-                // It waited in vain, and so would each of them, one after the other.
-                Failure::Trouble(trouble) if begun.elapsed() >= LONG => Err(final_trouble(trouble)),
+                Failure::Trouble(trouble) if begun.elapsed() >= LONG => match merge {
+                    // Others can do without the row that this one waits for.
+                    Merge::NothingFailed => Ok(without(link, group, (at, &trouble), begun)),
+                    // It waited in vain, and so would each of them, one after the other.
+                    Merge::Anything => Err(final_trouble(trouble)),
+                },
+                // What rode took the transaction with it, as a page does that cannot be read.
+                Failure::Conflict if link.is_spoilt() => Err(spoilt()),
                 _ => apart(link, group, merge),
             }
         }
@@ -62,9 +73,10 @@ pub(super) enum Merge {
     NothingFailed,
 }
 
-fn together(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes> {
+/// What became of each; or at which of them it ended, and why.
+fn together(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes, (usize, Failure)> {
     let mut outcomes = Vec::with_capacity(group.len());
-    for pending in group {
+    for (at, pending) in group.iter().enumerate() {
         let before = link.attempts();
         match apply::batch(link, pending.tenant, &pending.batch) {
             Ok(()) => outcomes.push(Ok(Applied::Committed)),
@@ -73,10 +85,30 @@ fn together(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes
             {
                 outcomes.push(Ok(Applied::Conflict));
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err((at, failure)),
         }
     }
     Ok(outcomes)
+}
+
+/// All but the one that waited in vain, each by itself, and in a hurry: another may wait for the same row. What is not
+/// done in time fails like the first.
+fn without(link: &mut Link, group: &[Pending], culprit: (usize, &Trouble), begun: Instant) -> Outcomes {
+    let (at, trouble) = culprit;
+    let mut outcomes = Vec::with_capacity(group.len());
+    for (number, pending) in group.iter().enumerate() {
+        let outcome = if number == at || link.is_broken() || begun.elapsed() >= LONGEST {
+            Err(final_trouble(trouble.clone()))
+        } else {
+            let hurried = |link: &mut Link| {
+                link.db().hurry().map_err(on("transaction", "set"))?;
+                apply::batch(link, pending.tenant, &pending.batch)
+            };
+            told(transact(link, hurried)).map_err(final_trouble)
+        };
+        outcomes.push(outcome);
+    }
+    outcomes
 }
 
 fn apart(link: &mut Link, group: &[Pending], merge: Merge) -> Result<Outcomes, Trouble> {
@@ -116,6 +148,12 @@ fn told(outcome: Result<()>) -> Result<Applied, Trouble> {
 /// Not to be tried again: something may have been committed.
 fn final_trouble(trouble: Trouble) -> Trouble {
     Trouble { lost: false, ..trouble }
+}
+
+/// Nothing was written, and the connection is no more: to be done again over another one.
+fn spoilt() -> Trouble {
+    let message = "the transaction ended when something that has expired was removed".to_owned();
+    Trouble { table: "transaction", operation: "commit", message, lost: true }
 }
 
 fn trouble_of(failure: Failure) -> Trouble {

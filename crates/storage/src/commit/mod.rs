@@ -22,7 +22,7 @@ use crate::link::Link;
 use crate::manager::Connector;
 pub(crate) use checkpoint::Stuck;
 use chore::Chore;
-pub(crate) use chore::Removal;
+pub(crate) use chore::{Pace, Removal};
 use queue::{Queue, Taker};
 use worker::Worker;
 
@@ -176,7 +176,7 @@ impl Committer {
     /// most; `false` when there is no room. Where there is one writer only.
     pub(crate) fn ride(
         &self,
-        removals: Vec<Removal>,
+        removals: (Vec<Removal>, Pace),
         done: SyncSender<Result<usize, Failure>>,
         patience: Duration,
     ) -> bool {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use domain::Fault;
 
 use super::checkpoint::{self, Checkpointer};
-use super::chore::{Chore, Ridden, Ride};
+use super::chore::{Chore, Earned, Ridden, Ride};
 use super::group::{self, Merge};
 use super::queue::{Queue, Taker};
 use super::{Errand, Job, Pending, now};
@@ -19,6 +19,9 @@ use crate::manager::Connector;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// About how many pages of the log a task writes: administrators change a few rows, or remove many by one statement.
+const PAGES_OF_A_TASK: usize = 64;
 
 /// What a transaction came to.
 struct Done {
@@ -42,6 +45,8 @@ pub(super) struct Worker {
     checkpointer: Option<Checkpointer>,
     /// What rides in the next groups, and the chores behind it.
     chores: VecDeque<Chore>,
+    /// What the groups since the last ride have earned for them.
+    earned: Earned,
     /// When the last group was committed.
     committed: Option<Instant>,
 }
@@ -65,6 +70,7 @@ impl Worker {
             locked: None,
             checkpointer,
             chores,
+            earned: Earned::default(),
             committed: None,
         })
     }
@@ -85,13 +91,13 @@ impl Worker {
         self.move_all();
     }
 
-    /// Moves the log for the last time.
+    /// Moves the log for the last time. Without making anybody wait: a command may end beside a server.
     fn move_all(&mut self) {
         if self.connector.is_log_left() {
             return;
         }
         let Some(mut link) = self.link.take() else { return };
-        if let Err(stuck) = checkpoint::move_all(&mut link) {
+        if let Err(stuck) = checkpoint::move_some(&mut link) {
             self.connector.leave_log(link, &stuck);
         }
     }
@@ -116,7 +122,6 @@ impl Worker {
                 Job::Task(errand) => {
                     later.extend(self.commit(std::mem::take(&mut group)));
                     later.extend(self.run_errand(errand));
-                    self.drop_broken();
                 }
                 Job::Chore(chore) => self.chores.push_back(chore),
             }
@@ -139,8 +144,17 @@ impl Worker {
             return None;
         }
         self.locked = None;
+        let before = self.attempts();
         (errand.task)(self.connection());
+        let written = usize::try_from(self.attempts().saturating_sub(before)).unwrap_or(PAGES_OF_A_TASK);
+        self.drop_broken();
+        self.move_log(written.max(PAGES_OF_A_TASK));
         None
+    }
+
+    /// How many writing statements were tried over the connection at hand.
+    fn attempts(&self) -> u64 {
+        self.link.as_ref().map_or(0, Link::attempts)
     }
 
     /// Commits a group and answers it. Gives back, to be done later, those whose time has not passed while another
@@ -149,8 +163,11 @@ impl Worker {
         if group.is_empty() {
             return Vec::new();
         }
+        self.earn(group.len());
+        let attempted = self.attempt_twice(&group);
+        // Only now: however slow the disk, whoever has just committed may be back in a moment.
         self.committed = Some(now());
-        match self.attempt_twice(&group) {
+        match attempted {
             Ok(Done { outcomes, ridden }) => {
                 let batches = outcomes.len();
                 self.note(&outcomes);
@@ -184,6 +201,13 @@ impl Worker {
         }
     }
 
+    fn earn(&mut self, batches: usize) {
+        match self.chores.front() {
+            Some(chore) => self.earned.add(chore, batches),
+            None => self.earned.clear(),
+        }
+    }
+
     /// Does some of a chore in a transaction of its own, since nobody has come to take it along.
     fn do_chore(&mut self) {
         match self.attempt_twice(&[]) {
@@ -211,6 +235,7 @@ impl Worker {
     /// Notes what became of the part of a chore that was in a transaction which has ended. Chores take turns.
     fn note_ride(&mut self, ridden: Option<Ridden>) {
         let Some((count, outcome)) = ridden else { return };
+        self.earned.clear();
         let Some(chore) = self.chores.pop_front() else { return };
         match outcome {
             Ok(removed) => self.chores.extend(chore.advance(count, removed)),
@@ -265,7 +290,9 @@ impl Worker {
         let connector = Arc::clone(&self.connector);
         self.connection()?;
         let Some(link) = &mut self.link else { return Err(no_connection()) };
-        let mut ride = Ride::new(self.chores.front(), group.len());
+        let chore = self.chores.front();
+        let mut ride =
+            if group.is_empty() { Ride::alone(chore) } else { Ride::with_others(chore, &self.earned) };
         let beat = connector.commits.beat();
         let outcomes = group::commit(link, group, merge, &mut ride);
         if outcomes.as_ref().is_ok_and(|outcomes| outcomes.is_empty() || outcomes.iter().any(Result::is_ok)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::Fault;
 
 use super::{Database, PATIENCE, unanswered};
-use crate::commit::Removal;
+use crate::commit::{Pace, Removal};
 use crate::failure::{Failure, Result, Trouble, trouble};
 use crate::link::{Link, conclude, transact};
 
@@ -21,9 +21,9 @@ impl Database {
     }
 
     /// Has the committer of a file do `removals`, some in each transaction of others, and tells how many rows went.
-    pub(crate) fn ride(&self, removals: Vec<Removal>) -> Result<usize> {
+    pub(crate) fn ride(&self, removals: Vec<Removal>, pace: Pace) -> Result<usize> {
         let (done, answered) = mpsc::sync_channel(1);
-        if !self.0.committer.ride(removals, done, (PATIENCE / 2).min(self.0.connector.timeout)) {
+        if !self.0.committer.ride((removals, pace), done, (PATIENCE / 2).min(self.0.connector.timeout)) {
             return Err(Failure::Fault(Fault::Busy("the commit queue")));
         }
         self.answer(&answered, PATIENCE)

@@ -157,11 +157,31 @@ pub(crate) fn clear(link: &mut Link, tenant: TenantId) -> Result<()> {
     diesel::delete(scoped(tenant)).execute(link.write()).map(drop).map_err(on(TABLE, "delete"))
 }
 
-/// At most `limit` that have expired, of all tenants.
-pub(crate) fn due(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<RowKey>> {
+/// One that has expired.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub(crate) struct Due {
+    tenant_id: i64,
+    locator: Vec<u8>,
+    /// When, milliseconds.
+    pub(crate) expires_at: i64,
+}
+
+impl Due {
+    pub(crate) fn key(&self) -> RowKey {
+        (self.tenant_id, self.locator.clone())
+    }
+
+    /// For how long, milliseconds.
+    pub(crate) const fn is_due_since(&self, now: Timestamp) -> i64 {
+        now.millis().saturating_sub(self.expires_at)
+    }
+}
+
+/// At most `limit` that have expired, of all tenants, by the time at which they did.
+pub(crate) fn due(link: &mut Link, now: Timestamp, limit: i64) -> Result<Vec<Due>> {
     sessions::table
         .filter(sessions::expires_at.le(now.millis()))
-        .select((sessions::tenant_id, sessions::locator))
+        .select((sessions::tenant_id, sessions::locator, sessions::expires_at))
         .order(sessions::expires_at)
         .limit(limit)
         .load(link.read())
@@ -174,9 +194,16 @@ pub(crate) fn remove_due(link: &mut Link, (tenant, locator): &RowKey) -> Result<
     each!(link.write(), db => diesel::delete(row).execute(db)).map_err(on(TABLE, "delete"))
 }
 
+/// Removes all that have expired by then (milliseconds), of all tenants: to be few.
+pub(crate) fn remove_expired(link: &mut Link, by: i64) -> Result<usize> {
+    let rows = sessions::table.filter(sessions::expires_at.le(by));
+    each!(link.write(), db => diesel::delete(rows).execute(db)).map_err(on(TABLE, "delete"))
+}
+
 /// Removes those that were due, in one statement for each tenant.
-pub(crate) fn remove_all_due(link: &mut Link, keys: &[RowKey]) -> Result<usize> {
-    remove_by_tenant(keys, |tenant, locators| {
+pub(crate) fn remove_all_due(link: &mut Link, rows: &[Due]) -> Result<usize> {
+    let keys: Vec<RowKey> = rows.iter().map(Due::key).collect();
+    remove_by_tenant(&keys, |tenant, locators| {
         let rows =
             sessions::table.filter(sessions::tenant_id.eq(tenant)).filter(sessions::locator.eq_any(locators));
         diesel::delete(rows).execute(link.write()).map_err(on(TABLE, "delete"))
