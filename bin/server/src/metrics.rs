@@ -82,7 +82,7 @@ impl Metrics {
             shed: counter("countersign_shed_total", "What was refused unread under overload.", &["why"])?,
             connections_refused: IntCounter::new(
                 "countersign_connections_refused_total",
-                "Connections ended at once because their source has its share of something.",
+                "Connections ended at once: their source has its share, or handshakes that wait.",
             )?,
             commit_size: Histogram::with_opts(
                 HistogramOpts::new("countersign_commit_batch_size", "Batches in a committed transaction.")
