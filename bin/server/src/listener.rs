@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use crate::{
     app::App,
     config::ServerSection,
-    connection::{Bounds, Place, Sources, Underlying, Watched, Worker, serve_http2},
+    connection::{Bounds, Place, Refused, Shaking, Sources, Underlying, Watched, Worker, serve_http2},
     descriptors,
     extract::request_id,
     routes,
@@ -97,10 +97,13 @@ pub fn public(
             let (http, slot, common) = (common.either(address), Arc::clone(&slot), common.clone());
             fn_service(move |io: TcpStream| {
                 let (peer, worker, slot) = (peer(&io), Rc::clone(&worker), Arc::clone(&slot));
-                let place = common.place(peer);
+                let (place, common) = (common.place(peer), common.clone());
                 async move {
                     let place = place?;
-                    let (io, handshake) = tls::accept(io, &slot, bounds.patience).await?;
+                    let shaking = Shaking::new(&place, &worker);
+                    let turn =
+                        async |flight| shaking.turn(flight).await.map_err(|refused| common.refused(refused));
+                    let (io, handshake) = tls::accept(io, &slot, bounds.patience, turn).await?;
                     Ok::<_, DispatchError>((Watched::new(io, handshake, place, &worker), peer))
                 }
             })
@@ -171,6 +174,15 @@ impl Common {
             self.data.metrics.connections_refused.inc();
             DispatchError::Io(io::ErrorKind::ConnectionRefused.into())
         })
+    }
+
+    /// Notes that a connection is closed because there is no handshake for it.
+    fn refused(&self, why: Refused) -> io::Error {
+        match why {
+            Refused::Many => self.data.metrics.connections_refused.inc(),
+            Refused::Late => self.data.metrics.shed.with_label_values(&["handshakes"]).inc(),
+        }
+        io::ErrorKind::ConnectionRefused.into()
     }
 
     /// The routes.

@@ -79,10 +79,10 @@ impl Metrics {
                 "Steps of the machine's clock: stepped, returned, followed.",
                 &["what"],
             )?,
-            shed: counter("countersign_shed_total", "Requests refused unread under overload.", &["why"])?,
+            shed: counter("countersign_shed_total", "What was refused unread under overload.", &["why"])?,
             connections_refused: IntCounter::new(
                 "countersign_connections_refused_total",
-                "Connections ended at once because their source has its share.",
+                "Connections ended at once: their source has its share, or handshakes that wait.",
             )?,
             commit_size: Histogram::with_opts(
                 HistogramOpts::new("countersign_commit_batch_size", "Batches in a committed transaction.")

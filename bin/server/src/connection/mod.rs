@@ -9,10 +9,12 @@
 //! HTTP/2 interleaves: its windows and its other streams are read while a request is answered. There what comes is
 //! metered instead.
 
+mod handshakes;
 mod http2;
 mod meter;
 pub mod outside;
 mod post;
+mod shaking;
 mod sources;
 mod stream;
 mod translation;
@@ -30,9 +32,11 @@ use std::{
 use actix_web::{HttpMessage as _, HttpRequest, dev::ServiceRequest, http::header};
 use domain::{PeerCertificate, UnreadableCertificate};
 
+pub use handshakes::{Flight, Refused};
 pub use http2::serve as serve_http2;
 use post::Post;
 pub use post::{Reply, reply, round};
+pub use shaking::Shaking;
 pub use sources::{Place, Sources};
 pub use stream::{Underlying, Watched};
 pub use worker::{Bounds, Worker};

@@ -19,7 +19,11 @@ pub struct Sources {
 
 /// A source's place for one connection; free again when dropped.
 #[derive(Debug)]
-pub struct Place(Option<(Arc<Sources>, SourceAddr)>);
+pub struct Place {
+    source: Option<SourceAddr>,
+    /// Where it is counted, if it is.
+    held_in: Option<Arc<Sources>>,
+}
 
 impl Sources {
     /// At most `most` connections of each source, but for those of the networks `exempt`: a proxy brings everybody's.
@@ -30,11 +34,13 @@ impl Sources {
     /// A place for one more connection of `peer`; `None` when it has its share. A network of IPv6 is one source, as it
     /// is in all that counts guesses.
     pub fn place(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Place> {
-        let Some(source) = peer.map(SourceAddr::new) else { return Some(Place(None)) };
-        if self.exempt.iter().any(|net| net.contains(&source.ip())) {
-            return Some(Place(None));
+        let Some(address) = peer.map(SourceAddr::new) else {
+            return Some(Place { source: None, held_in: None });
+        };
+        let source = address.lock_unit();
+        if self.exempt.iter().any(|net| net.contains(&address.ip())) {
+            return Some(Place { source: Some(source), held_in: None });
         }
-        let source = source.lock_unit();
         let mut held = self.lock();
         let count = held.get(&source).copied().unwrap_or_default();
         if count >= self.most {
@@ -42,7 +48,7 @@ impl Sources {
         }
         held.insert(source, count.saturating_add(1));
         drop(held);
-        Some(Place(Some((Arc::clone(self), source))))
+        Some(Place { source: Some(source), held_in: Some(Arc::clone(self)) })
     }
 
     fn leave(&self, source: SourceAddr) {
@@ -59,9 +65,21 @@ impl Sources {
     }
 }
 
+impl Place {
+    /// Whose it is.
+    pub fn source(&self) -> Option<SourceAddr> {
+        self.source
+    }
+
+    /// Whether its source has bounds.
+    pub fn is_counted(&self) -> bool {
+        self.held_in.is_some()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some((sources, source)) = self.0.take() {
+        if let (Some(sources), Some(source)) = (&self.held_in, self.source) {
             sources.leave(source);
         }
     }
@@ -105,6 +123,7 @@ mod tests {
     fn proxies_that_are_listed_bring_as_many_as_they_like() {
         let sources = Sources::new(1, vec!["10.0.0.0/8".parse().unwrap()]);
         let held: Vec<_> = (0..9).map(|_| sources.place(Some(ip("10.1.2.3")))).collect();
-        assert!(held.iter().all(Option::is_some));
+        assert!(held.iter().flatten().filter(|place| !place.is_counted()).count() == 9);
+        assert!(held.iter().flatten().all(|place| place.source() == Some(SourceAddr::new(ip("10.1.2.3")))));
     }
 }

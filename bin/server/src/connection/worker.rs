@@ -11,6 +11,7 @@ use storage::Database;
 
 use super::{
     Phase, Post, State,
+    handshakes::{Answer, Asker, Flight, Handshakes},
     turns::Turns,
     usher::{self, Usher},
 };
@@ -51,7 +52,10 @@ pub struct Worker {
     pub(super) beat: Cell<u64>,
     due: Cell<Instant>,
     connections: RefCell<Vec<Weak<State>>>,
+    /// Connections that are not under watch yet: they shake hands.
+    pub(super) shaking: Cell<usize>,
     pub(super) turns: Turns,
+    handshakes: Handshakes,
     pub(super) usher: Usher,
     pub(super) post: Post,
     /// Batches that were queued in this pass, of which the committer has not been told.
@@ -77,7 +81,9 @@ impl Worker {
             beat: Cell::new(0),
             due: Cell::new(instant()),
             connections: RefCell::default(),
+            shaking: Cell::new(0),
             turns: Turns::default(),
+            handshakes: Handshakes::default(),
             usher: Usher::default(),
             post: Post::default(),
             queued: RefCell::new(None),
@@ -134,12 +140,23 @@ impl Worker {
         has
     }
 
+    /// A turn for a handshake. Each has the usher come: what a pass does of them is counted.
+    pub(super) fn lets_shake(&self, asker: Asker, flight: Flight) -> Answer {
+        self.usher.call();
+        self.handshakes.ask(asker, flight, self.turns.are_over())
+    }
+
     pub(super) fn between_passes(&self) {
         if let Some((database, _)) = self.queued.take() {
             database.wake_committer();
         }
-        self.turns.next(instant(), self.bounds.wait);
-        if self.turns.are_over() {
+        let now = instant();
+        let were_over = self.turns.are_over();
+        self.turns.next(now, self.bounds.wait);
+        let busy = were_over || self.turns.are_over();
+        // Nothing of a handshake waits for a commit: it has all of the time.
+        self.handshakes.next(now, self.bounds.wait.saturating_mul(2), busy);
+        if self.turns.are_over() || self.handshakes.wait() {
             self.usher.call();
         }
     }
@@ -161,7 +178,8 @@ impl Worker {
     fn look(&self) {
         let mut connections = self.connections.borrow_mut();
         connections.retain(|state| state.strong_count() > 0);
-        let crowded = connections.len() > self.bounds.connections.saturating_mul(3) / 4;
+        let open = connections.len().saturating_add(self.shaking.get());
+        let crowded = open > self.bounds.connections.saturating_mul(3) / 4;
         // Ending one wakes its task, which runs later: nothing is borrowed then.
         for state in connections.iter().filter_map(Weak::upgrade) {
             if self.is_over(&state, crowded) {

@@ -1,14 +1,22 @@
 //! A TLS handshake, and what it says of the peer.
 
-use std::{io, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use actix_web::rt::net::TcpStream;
 use domain::{PeerCertificate, UnreadableCertificate};
 use openssl::ssl::{NameType, Ssl, SslRef};
+use tokio::io::Interest;
 use tokio_openssl::SslStream;
 
 use super::Slot;
-use crate::config::AskFor;
+use crate::{config::AskFor, connection::Flight};
 
 /// HTTP/2 over TLS, as ALPN calls it (RFC 9113 §3.1).
 const HTTP2: &[u8] = b"h2";
@@ -48,19 +56,18 @@ pub struct Handshake {
     pub http2: bool,
 }
 
-/// Shakes hands, in at most `patience`.
+/// Shakes hands, in at most `patience`, with a `turn` for each flight of the peer's.
 ///
 /// # Errors
-/// Those of the peer and of the network; `TimedOut`.
+/// Those of the peer and of the network; `TimedOut`; those of a turn.
 pub async fn accept(
     io: TcpStream,
     slot: &Slot,
     patience: Duration,
+    turn: impl AsyncFn(Flight) -> io::Result<()>,
 ) -> io::Result<(SslStream<TcpStream>, Handshake)> {
-    let ssl = Ssl::new(slot.acceptor().context())?;
-    let mut stream = SslStream::new(ssl, io)?;
-    let done = tokio::time::timeout(patience, Pin::new(&mut stream).accept()).await;
-    done.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?.map_err(io::Error::other)?;
+    let shaken = tokio::time::timeout(patience, shake(io, slot, turn)).await;
+    let stream = shaken.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))??;
     let ssl = stream.ssl();
     let handshake = Handshake {
         certificate: certificate(ssl),
@@ -68,6 +75,45 @@ pub async fn accept(
         http2: ssl.selected_alpn_protocol() == Some(HTTP2),
     };
     Ok((stream, handshake))
+}
+
+async fn shake(
+    io: TcpStream,
+    slot: &Slot,
+    turn: impl AsyncFn(Flight) -> io::Result<()>,
+) -> io::Result<SslStream<TcpStream>> {
+    // A peer that says nothing costs nothing, and one that has left again no signature.
+    greeted(&io).await?;
+    turn(Flight::First).await?;
+    greeted(&io).await?;
+    let mut stream = SslStream::new(Ssl::new(slot.acceptor().context())?, io)?;
+    loop {
+        let done = poll_fn(|context| Poll::Ready(Pin::new(&mut stream).poll_accept(context))).await;
+        if let Poll::Ready(done) = done {
+            done.map_err(io::Error::other)?;
+            return Ok(stream);
+        }
+        may_go_on(stream.get_ref()).await?;
+        // The server's Finished comes after its signature (RFC 8446 §4.4.4).
+        let signed = stream.ssl().finished(&mut []) > 0;
+        turn(if signed { Flight::Last } else { Flight::Next }).await?;
+    }
+}
+
+/// Waits for a peer's greeting. Whoever has no more to say after it cannot come to the end of a handshake.
+async fn greeted(io: &TcpStream) -> io::Result<()> {
+    let says = io.peek(&mut [0]).await?;
+    if says == 0 || io.ready(Interest::READABLE).await?.is_read_closed() {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
+    Ok(())
+}
+
+/// Waits for what a handshake that stands still needs: room for what it was writing, or what the peer says next. The
+/// runtime may take a socket for readable that is not; looking takes no turn.
+async fn may_go_on(io: &TcpStream) -> io::Result<()> {
+    let is_full = |context: &mut Context<'_>| Poll::Ready(io.poll_write_ready(context).is_pending());
+    if poll_fn(is_full).await { io.writable().await } else { io.peek(&mut [0]).await.map(drop) }
 }
 
 fn names(ssl: &SslRef, slot: &Slot) -> NameRule {

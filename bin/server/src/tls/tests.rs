@@ -1,3 +1,5 @@
+mod turns;
+
 use std::{os::unix::net::UnixStream, sync::Arc};
 
 use domain::{Timestamp, Ttl};

@@ -23,6 +23,7 @@ mod connections;
 mod crash;
 mod disk;
 mod flood;
+mod handshakes;
 mod http2;
 mod nodes;
 mod overload;
