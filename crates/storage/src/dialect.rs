@@ -160,6 +160,14 @@ impl Db {
         }
     }
 
+    /// Moves all of SQLite's log into the file and cuts it to nothing; PostgreSQL does so by itself.
+    pub(crate) fn checkpoint(&mut self) -> QueryResult<()> {
+        match self {
+            Self::Pg(_) => Ok(()),
+            Self::Sqlite(inner) => inner.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)"),
+        }
+    }
+
     /// Keeps SQLite's log from being begun anew by any process, for as long as the connection lives: whoever reads what is
     /// in the log only, and is not done, needs it.
     pub(crate) fn hold_log(&mut self) -> QueryResult<()> {

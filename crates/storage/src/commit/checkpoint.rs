@@ -15,7 +15,7 @@ use crate::link::Link;
 use crate::manager::Connector;
 
 /// About how many pages of the log are worth moving.
-const WORTH_IT: usize = 6000;
+const WORTH_IT: usize = 4000;
 
 /// More than so many, added while the thread worked, are its affair once more, a few times in a row: on a slow disk all
 /// would wait for the committer else.
@@ -163,6 +163,11 @@ pub(super) fn move_some(link: &mut Link) -> Result<(), Stuck> {
     judged(link.db().move_log())
 }
 
+/// Moves all, and leaves an empty log.
+pub(super) fn move_all(link: &mut Link) -> Result<(), Stuck> {
+    judged(link.db().checkpoint())
+}
+
 fn judged(moved: diesel::QueryResult<()>) -> Result<(), Stuck> {
     let Err(error) = moved else { return Ok(()) };
     let words = error.to_string();
@@ -181,4 +186,40 @@ fn sync(connector: &Connector, file: &mut Option<&'static File>) -> Result<(), S
     }
     let Some(file) = file else { return Ok(()) };
     file.sync_data().map_err(|error| Stuck(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{ProfileName, TenantName, TenantSettings};
+
+    use super::*;
+    use crate::{Database, DatabaseConfig};
+
+    fn insert(database: &Database, name: &str) {
+        let name = TenantName::parse(name).expect("a name");
+        let settings = TenantSettings::new(ProfileName::Openid);
+        database.system().tenant_insert(&name, &settings).expect("an answer").expect("a tenant");
+    }
+
+    /// A command that writes moves the log as it ends, and would cut it to nothing.
+    #[test]
+    fn a_log_that_was_left_is_begun_anew_by_no_other_program() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = DatabaseConfig::new(&format!("sqlite:{}", directory.path().join("db").display()));
+        let server = Database::create(&config).expect("a database");
+        server.migrate().expect("migrations");
+        insert(&server, "one");
+        let log = || std::fs::read(directory.path().join("db-wal")).expect("the log");
+        let before = log();
+        let connector = server.connector();
+        let link = connector.connect(Role::Writer).expect("a connection");
+        connector.leave_log(link, &Stuck("the disk failed".to_owned()));
+        let command = Database::open(&config).expect("a second process");
+        insert(&command, "two");
+        command.shut_down();
+        drop(command);
+        insert(&server, "three");
+        server.shut_down();
+        assert!(log().starts_with(&before), "what was in the log is there");
+    }
 }

@@ -192,7 +192,11 @@ impl Committer {
 
     /// Takes nothing more, does what waits, and returns when it is done. Again, it does nothing.
     pub(crate) fn shut_down(&self) {
-        self.queue.close();
+        self.queue.close(true);
+        self.join();
+    }
+
+    fn join(&self) {
         let threads = std::mem::take(&mut *self.threads());
         for thread in threads {
             // A callback may hold the last handle of the database; a thread cannot wait for itself.
@@ -204,7 +208,7 @@ impl Committer {
 
     /// The same, but gives up after `patience`: whether all was done. The threads that are not done are left alone.
     pub(crate) fn shut_down_within(&self, patience: Duration) -> bool {
-        self.queue.close();
+        self.queue.close(true);
         let count = self.alive.count.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.alive.fewer.wait_timeout_while(count, patience, |alive| *alive > 0);
         let left = *waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -239,7 +243,9 @@ fn until(patience: Duration) -> Instant {
 }
 
 impl Drop for Committer {
+    /// As a command does, perhaps beside a server, which is not to wait for it.
     fn drop(&mut self) {
-        self.shut_down();
+        self.queue.close(false);
+        self.join();
     }
 }

@@ -9,6 +9,7 @@ use super::{Job, Pending};
 struct State {
     jobs: VecDeque<Job>,
     closed: bool,
+    tidy: bool,
 }
 
 /// A bounded queue with several takers.
@@ -24,7 +25,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(capacity: usize, group: usize, inserts_only: bool) -> Self {
-        let state = State { jobs: VecDeque::new(), closed: false };
+        let state = State { jobs: VecDeque::new(), closed: false, tidy: false };
         Self {
             state: Mutex::new(state),
             ready: Condvar::new(),
@@ -130,10 +131,18 @@ impl Queue {
         !waited.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
-    pub(super) fn close(&self) {
-        self.state().closed = true;
+    /// Takes nothing more. `tidy`: whoever ends makes time to leave one file with everything in it.
+    pub(super) fn close(&self, tidy: bool) {
+        let mut state = self.state();
+        state.closed = true;
+        state.tidy |= tidy;
+        drop(state);
         self.ready.notify_all();
         self.closing.notify_all();
+    }
+
+    pub(super) fn is_tidy(&self) -> bool {
+        self.state().tidy
     }
 
     pub(super) fn len(&self) -> usize {

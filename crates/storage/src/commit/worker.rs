@@ -91,13 +91,18 @@ impl Worker {
         self.move_all();
     }
 
-    /// Moves the log for the last time. Without making anybody wait: a command may end beside a server.
+    /// Moves the log for the last time: all of it, or what can be moved without making another process wait.
     fn move_all(&mut self) {
         if self.connector.is_log_left() {
             return;
         }
         let Some(mut link) = self.link.take() else { return };
-        if let Err(stuck) = checkpoint::move_some(&mut link) {
+        let moved = if self.queue.is_tidy() {
+            checkpoint::move_all(&mut link)
+        } else {
+            checkpoint::move_some(&mut link)
+        };
+        if let Err(stuck) = moved {
             self.connector.leave_log(link, &stuck);
         }
     }

@@ -15,6 +15,7 @@ use crate::support::{Fixture, answer, both, hold_up, submit};
 
 both!(
     sessions_go_in_batches_when_they_have_expired,
+    what_lives_stays_whatever_goes_beside_it,
     families_go_after_their_tokens,
     failures_of_sources_go,
     remembered_identifiers_go,
@@ -50,6 +51,36 @@ fn sessions_go_in_batches_when_they_have_expired(fixture: &Fixture) {
     }
     assert_eq!(expire(fixture, later(3600), 10), Expired { sessions: 4, ..Expired::default() });
     assert_eq!(fixture.raw().count("sessions"), 2);
+}
+
+/// Sessions go by stretches of time. Many expire at the same moment here, some at any other, and some live on.
+fn what_lives_stays_whatever_goes_beside_it(fixture: &Fixture) {
+    let moments = (0..60_i64).map(|n| n * n % 17).chain([9; 40]).chain([30; 5]);
+    let stores = ["one", "two"].map(|name| fixture.tenant(name).1);
+    stores.iter().for_each(seed);
+    let mut all = Vec::new();
+    for (moment, store) in moments.zip(stores.iter().cycle()) {
+        let mut one = session(fresh());
+        one.expires_at = Timestamp::from_millis(later(3600).millis() + moment);
+        commit(store, vec![Write::InsertSession(Box::new(one))]);
+        all.push(moment);
+    }
+    for (by, batch) in [(3, 7), (9, 13), (9, 500), (16, 20), (29, 500)] {
+        let now = Timestamp::from_millis(later(3600).millis() + by);
+        let mut removed = 0;
+        loop {
+            let some = expire(fixture, now, batch);
+            assert!(some.sessions <= u64::try_from(batch).expect("a batch"), "{some:?} of {batch}");
+            removed += usize::try_from(some.sessions).expect("a number");
+            if !some.more {
+                break;
+            }
+        }
+        let before = all.len();
+        all.retain(|moment| *moment > by);
+        assert_eq!(removed, before - all.len(), "by {by}");
+        assert_eq!(fixture.raw().count("sessions"), all.len(), "by {by}");
+    }
 }
 
 fn remembered_identifiers_go(fixture: &Fixture) {
@@ -189,18 +220,29 @@ fn expire_beside(fixture: &Fixture, store: &TenantStore, batches: u64) -> Expire
 }
 
 fn what_cannot_be_removed_harms_nobody(fixture: &Fixture) {
+    cannot_be_removed(fixture, "ABORT");
+}
+
+/// As SQLite does it when a page cannot be read.
+#[test]
+fn a_removal_that_ends_its_transaction_fails_nobody_who_was_in_it() {
+    cannot_be_removed(&Fixture::sqlite(), "ROLLBACK");
+}
+
+fn cannot_be_removed(fixture: &Fixture, how: &str) {
     let (_, store) = fixture.tenant("acme");
     seed(&store);
     stock(&store, 12);
     let (spoil, mend) = if fixture.is_server {
         let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;
             CREATE TRIGGER refuse BEFORE DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION refuse()";
-        (refuse, "DROP TRIGGER refuse ON sessions")
+        (refuse.to_owned(), "DROP TRIGGER refuse ON sessions")
     } else {
-        let refuse = "CREATE TRIGGER refuse BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END";
+        let refuse =
+            format!("CREATE TRIGGER refuse BEFORE DELETE ON sessions BEGIN SELECT RAISE({how}, 'no'); END");
         (refuse, "DROP TRIGGER refuse")
     };
-    fixture.raw().run(spoil).expect("a trigger");
+    fixture.raw().run(&spoil).expect("a trigger");
     assert_eq!(expire_beside(fixture, &store, 5), Expired { remembered_ids: 12, ..Expired::default() });
     assert_eq!(fixture.raw().count("sessions"), 12);
     // And by itself, when there is nobody to ride with.
@@ -229,10 +271,31 @@ fn in_a_file_rows_go_in_the_transactions_of_others() {
         commit(&store, vec![insert(fresh())]);
     }
     let before = transactions(&fixture);
-    assert_eq!(expire_beside(&fixture, &store, 10), Expired { sessions: 20, ..Expired::default() });
-    // That of who held the committer up, and that of the ten.
+    assert_eq!(expire_beside(&fixture, &store, 20), Expired { sessions: 20, ..Expired::default() });
+    // That of who held the committer up, and that of the twenty.
     assert_eq!(transactions(&fixture), before + 2);
     assert_eq!(fixture.raw().count("sessions"), 0);
+}
+
+/// How often the log was begun anew: so says its head (file format, 4.1).
+fn beginnings(fixture: &Fixture) -> Option<u32> {
+    let log = std::fs::read(format!("{}-wal", fixture.file().display())).ok()?;
+    Some(u32::from_be_bytes(log.get(12..16)?.try_into().ok()?))
+}
+
+/// Nobody else may commit for long.
+#[test]
+fn what_administrators_write_is_moved_out_of_the_log_as_well() {
+    let fixture = Fixture::sqlite();
+    let (_, store) = fixture.tenant("acme");
+    let before = beginnings(&fixture);
+    for _ in 0..400 {
+        store.reserve_user_ids(1).expect("a number");
+        if beginnings(&fixture) > before {
+            return;
+        }
+    }
+    panic!("the log was never begun anew");
 }
 
 #[test]

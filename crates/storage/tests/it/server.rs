@@ -3,8 +3,8 @@
 use domain::Applied;
 use domain::port::SessionLookup;
 
-use crate::records::{audit, fresh, insert, locator, seed};
-use crate::support::{Fixture, Raw, answer, submit};
+use crate::records::{CLIENT, audit, fresh, insert, locator, seed};
+use crate::support::{Fixture, Raw, answer, hold_up, submit};
 
 /// Waits until so many connections wait for what `raw` has locked.
 fn wait_for_waiters(raw: &mut Raw, wanted: usize) {
@@ -99,6 +99,28 @@ fn inserts_go_on_while_what_waits_for_a_row_has_all_other_committers() {
     let told = refreshes.iter().filter_map(|told| told.try_recv().ok());
     assert!(told.into_iter().all(|told| told.is_err()));
     raw.run("ROLLBACK").expect("the lock goes");
+}
+
+/// Who deletes a client, which may take long, holds up those who give it tokens; not those who commit beside them.
+#[test]
+fn who_waits_in_vain_for_a_row_fails_alone() {
+    let Some(fixture) = Fixture::bare_postgres(|_| {}) else { return };
+    fixture.database.migrate().expect("migrations");
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    let mut raw = fixture.raw();
+    raw.run(&format!("BEGIN; DELETE FROM clients WHERE client_id = '{CLIENT}'")).expect("the lock");
+    let held = hold_up(&fixture, &store);
+    let told: Vec<_> = (0..12)
+        .map(|number| submit(&store, vec![if number % 6 == 2 { insert(fresh()) } else { audit() }]))
+        .collect();
+    drop(held);
+    for (number, told) in told.iter().enumerate() {
+        assert_eq!(answer(told).is_ok(), number % 6 != 2, "{number}");
+    }
+    raw.run("ROLLBACK").expect("the lock goes");
+    assert_eq!(fixture.raw().count("sessions"), 0, "what was refused was not done");
+    assert_eq!(answer(&submit(&store, vec![insert(fresh())])), Ok(Applied::Committed));
 }
 
 fn end_connections(fixture: &Fixture, schema: &str) {

@@ -49,8 +49,8 @@ fn fails_to_move(begin: impl Fn(&FaultFs), then: Then) {
         Then::FailsOn => assert!(demo.stderr().contains(WARNING), "{}", demo.stderr()),
         Then::BeginsAnew => load.wait_for_moment(Moment::LogBegins, &demo),
         Then::IsLeft => {
-            // Several times what is worth moving.
-            load.wait_for(load.told() + 3000);
+            // More than what is worth moving.
+            load.wait_for(load.told() + 5000);
             assert!(demo.stderr().contains(LEFT), "{}", demo.stderr());
             assert_eq!(generation(demo.data.path()), log, "the log was begun anew");
         }
