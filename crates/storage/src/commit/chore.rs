@@ -9,12 +9,14 @@ use domain::Fault;
 use crate::failure::{Failure, Result, Trouble};
 use crate::link::Link;
 
+type Remove = Box<dyn Fn(&mut Link) -> Result<usize> + Send>;
+
 /// Removes rows that were due; how many went: another node may have been faster. It may be done again when its
 /// transaction was rolled back.
 pub(crate) struct Removal {
     /// About how many.
     rows: usize,
-    remove: Box<dyn Fn(&mut Link) -> Result<usize> + Send>,
+    remove: Remove,
 }
 
 impl Removal {

@@ -243,7 +243,7 @@ fn cannot_be_removed(fixture: &Fixture, how: &str) {
         (refuse, "DROP TRIGGER refuse")
     };
     fixture.raw().run(&spoil).expect("a trigger");
-    assert_eq!(expire_beside(fixture, &store, 5), Expired { remembered_ids: 12, ..Expired::default() });
+    assert_eq!(expire_beside(fixture, &store, 15), Expired { remembered_ids: 12, ..Expired::default() });
     assert_eq!(fixture.raw().count("sessions"), 12);
     // And by itself, when there is nobody to ride with.
     fixture.database.system().expire(later(3600), 100).expect_err("nothing can be removed");
