@@ -13,8 +13,8 @@ const GENTLY: Duration = Duration::from_mins(1);
 /// How long then at half of the time, before nothing is more urgent than disk that grows.
 const FIRMLY: Duration = Duration::from_mins(5);
 /// How many batches are looked for at a time in a file, where a look costs nobody anything but time, and what it finds goes
-/// bit by bit.
-const LOOK_AHEAD: i64 = 5;
+/// bit by bit; and up to how many rows.
+const LOOK_AHEAD: (i64, i64) = (5, 1000);
 /// A moment for those who wait to commit, however short a batch was.
 const BREATH: Duration = Duration::from_millis(2);
 
@@ -108,7 +108,9 @@ async fn pass(app: &Arc<App>) -> bool {
     // A clock that is ahead when the server starts must not cost sessions that others may still need.
     let gone = app.clock.now().minus(Ttl::from_secs(jobs.expiry_lag));
     let database = app.database.clone();
-    let batch = jobs.expiry_batch.saturating_mul(if database.is_local() { LOOK_AHEAD } else { 1 });
+    let (times, most) = LOOK_AHEAD;
+    let ahead = jobs.expiry_batch.saturating_mul(times).min(most).max(jobs.expiry_batch);
+    let batch = if database.is_local() { ahead } else { jobs.expiry_batch };
     let Some(expired) = done(app.reads.run(move || database.system().expire(gone, batch)).await) else {
         return false;
     };

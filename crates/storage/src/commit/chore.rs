@@ -52,6 +52,9 @@ const AT_LEAST: usize = 8;
 /// once, instead of once for each group.
 const PORTION: usize = 256;
 
+/// How many ride at most: large groups earn more at once.
+const MOST: usize = 4 * PORTION;
+
 /// How long to wait for somebody to ride with, once somebody has committed that lately.
 const FOR_COMPANY: Duration = Duration::from_millis(5);
 
@@ -92,15 +95,19 @@ impl Chore {
     /// Notes that the first `count` removals are committed, and removed so many rows. Gives itself back while more are
     /// left, else tells whoever waits.
     pub(super) fn advance(mut self, count: usize, removed: usize) -> Option<Self> {
-        let count = count.min(self.removals.len());
-        self.left = self.left.saturating_sub(rows(self.removals.iter().take(count)));
-        self.removals.drain(..count);
+        self.left = self.left.saturating_sub(self.rows_of(count));
+        self.removals.drain(..count.min(self.removals.len()));
         self.removed = self.removed.saturating_add(removed);
         if !self.removals.is_empty() {
             return Some(self);
         }
         self.tell(Ok(self.removed));
         None
+    }
+
+    /// About how many rows the first `count` removals are.
+    pub(super) fn rows_of(&self, count: usize) -> usize {
+        rows(self.removals.iter().take(count))
     }
 
     /// Tells whoever waits that the rest was not done.
@@ -130,10 +137,15 @@ impl Earned {
     /// With a group of so many batches, while that chore waits.
     pub(super) fn add(&mut self, chore: &Chore, batches: usize) {
         let share = chore.pace.rows(batches).max(AT_LEAST);
-        self.0 = self.0.saturating_add(share).min(PORTION);
+        self.0 = self.0.saturating_add(share).min(MOST);
     }
 
-    /// It is spent, or nobody wants it.
+    /// So much of it was used.
+    pub(super) const fn spend(&mut self, rows: usize) {
+        self.0 = self.0.saturating_sub(rows);
+    }
+
+    /// Nobody wants it, or what it was for has failed.
     pub(super) const fn clear(&mut self) {
         self.0 = 0;
     }
@@ -142,6 +154,8 @@ impl Earned {
 /// What of a chore is done in one transaction.
 pub(super) struct Ride<'a> {
     chore: Option<&'a Chore>,
+    /// About how many rows.
+    rows: usize,
     count: usize,
     outcome: Option<Result<usize>>,
 }
@@ -149,16 +163,16 @@ pub(super) struct Ride<'a> {
 impl<'a> Ride<'a> {
     /// With a group, once a portion has been earned, or all that is left.
     pub(super) fn with_others(chore: Option<&'a Chore>, earned: &Earned) -> Self {
-        Self::of(chore.filter(|chore| earned.0 >= chore.left.min(PORTION)))
+        Self::of(chore.filter(|chore| earned.0 >= chore.left.min(PORTION)), earned.0)
     }
 
     /// In a transaction of its own.
     pub(super) const fn alone(chore: Option<&'a Chore>) -> Self {
-        Self::of(chore)
+        Self::of(chore, PORTION)
     }
 
-    const fn of(chore: Option<&'a Chore>) -> Self {
-        Self { chore, count: 0, outcome: None }
+    const fn of(chore: Option<&'a Chore>, rows: usize) -> Self {
+        Self { chore, rows, count: 0, outcome: None }
     }
 
     /// Does it in the transaction at hand. When it fails, that has to be rolled back.
@@ -166,7 +180,7 @@ impl<'a> Ride<'a> {
         let Some(chore) = self.chore else { return Ok(()) };
         let (mut tried, mut removed) = (0_usize, 0_usize);
         for removal in &chore.removals {
-            if tried >= PORTION {
+            if tried >= self.rows {
                 break;
             }
             tried = tried.saturating_add(removal.rows);
@@ -190,4 +204,35 @@ impl<'a> Ride<'a> {
 
 fn rows<'a, I: IntoIterator<Item = &'a Removal>>(removals: I) -> usize {
     removals.into_iter().fold(0, |sum, removal| sum.saturating_add(removal.rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chore(pace: Pace) -> Chore {
+        let (done, _) = std::sync::mpsc::sync_channel(1);
+        Chore::new((vec![Removal::new(1 << 30, |_| Ok(0))], pace), done, super::super::now())
+    }
+
+    #[test]
+    fn removal_keeps_its_pace_whatever_the_size_of_groups() {
+        for (pace, at_least) in [(Pace::Gentle, 1.2), (Pace::Firm, 2.0)] {
+            for batches in [4, 10, 30, 100, 127, 200, 256] {
+                let (chore, mut earned, mut ridden) = (chore(pace), Earned::default(), 0);
+                for _ in 0..1000 {
+                    earned.add(&chore, batches);
+                    let ride = Ride::with_others(Some(&chore), &earned);
+                    if ride.chore.is_some() {
+                        assert!((PORTION..=MOST).contains(&ride.rows), "{pace:?} {batches}");
+                        ridden += ride.rows;
+                        earned.spend(ride.rows);
+                    }
+                }
+                #[expect(clippy::cast_precision_loss, reason = "a ratio of small numbers")]
+                let each = (ridden + earned.0) as f64 / (1000 * batches) as f64;
+                assert!(each >= at_least, "{pace:?} {batches}: {each}");
+            }
+        }
+    }
 }

@@ -215,9 +215,12 @@ impl Worker {
 
     /// Does some of a chore in a transaction of its own, since nobody has come to take it along.
     fn do_chore(&mut self) {
+        let chores = self.chores.len();
         match self.attempt_twice(&[]) {
             Ok(done) => self.end_ride(done.ridden, 0),
             Err(trouble) if trouble.is_not_our_turn() && !self.is_chore_late() => self.note_lock(&trouble),
+            // It knows already, if it was that which failed.
+            Err(_) if self.chores.len() < chores => {}
             Err(trouble) => {
                 if let Some(chore) = self.chores.pop_front() {
                     chore.fail(self.connector.explain(trouble));
@@ -240,11 +243,16 @@ impl Worker {
     /// Notes what became of the part of a chore that was in a transaction which has ended. Chores take turns.
     fn note_ride(&mut self, ridden: Option<Ridden>) {
         let Some((count, outcome)) = ridden else { return };
-        self.earned.clear();
         let Some(chore) = self.chores.pop_front() else { return };
         match outcome {
-            Ok(removed) => self.chores.extend(chore.advance(count, removed)),
-            Err(failure) => chore.fail(trouble_of(failure)),
+            Ok(removed) => {
+                self.earned.spend(chore.rows_of(count));
+                self.chores.extend(chore.advance(count, removed));
+            }
+            Err(failure) => {
+                self.earned.clear();
+                chore.fail(trouble_of(failure));
+            }
         }
     }
 
@@ -319,10 +327,10 @@ impl Worker {
         match outcomes {
             Ok(outcomes) => Ok(Done { outcomes, ridden }),
             Err(trouble) => {
-                if matches!(ridden, Some((_, Err(_)))) {
-                    // Its own fault, perhaps; the next group is to be spared it.
-                    self.note_ride(ridden);
-                }
+                // Its own fault, perhaps, such as room that the others would have had; the next group is to be spared it.
+                let failed =
+                    |(count, outcome): Ridden| (count, outcome.and(Err(Failure::Trouble(trouble.clone()))));
+                self.note_ride(ridden.map(failed));
                 Err(trouble)
             }
         }

@@ -251,6 +251,37 @@ fn cannot_be_removed(fixture: &Fixture, how: &str) {
     assert_eq!(expire(fixture, later(3600), 100), Expired { sessions: 12, ..Expired::default() });
 }
 
+/// As where there is room for what others write, but not for all that is removed beside it.
+#[test]
+fn a_commit_that_fails_with_what_rides_costs_one_group() {
+    let fixture = Fixture::bare_sqlite(|config| config.commit_batch = 20);
+    fixture.database.migrate().expect("migrations");
+    let (_, store) = fixture.tenant("acme");
+    seed(&store);
+    for _ in 0..12 {
+        commit(&store, vec![insert(fresh())]);
+    }
+    // It fails at COMMIT only.
+    let spoil = "CREATE TABLE orphans (parent TEXT REFERENCES numbers (name) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER spoil BEFORE DELETE ON sessions BEGIN INSERT INTO orphans VALUES ('none'); END";
+    fixture.raw().run(spoil).expect("a trigger");
+    let held = hold_up(&fixture, &store);
+    let first = submit(&store, vec![audit()]);
+    std::thread::scope(|scope| {
+        let expired = scope.spawn(|| fixture.database.system().expire(later(3600), 100));
+        while fixture.database.counters().queue_length < 2 {
+            std::thread::yield_now();
+        }
+        let others: Vec<_> = (0..60).map(|_| submit(&store, vec![audit()])).collect();
+        drop(held);
+        let told: Vec<_> = std::iter::once(&first).chain(&others).map(answer).collect();
+        let failed = told.iter().filter(|told| told.is_err()).count();
+        assert!((1..=20).contains(&failed), "{failed} of {}", told.len());
+        expired.join().expect("it ends").expect_err("nothing could be removed");
+    });
+    assert_eq!(fixture.raw().count("sessions"), 12);
+}
+
 /// How many transactions SQLite's log holds: frames with a size of the database in them end one (file format, 4.2).
 fn transactions(fixture: &Fixture) -> usize {
     let log = std::fs::read(format!("{}-wal", fixture.file().display())).expect("the log");
