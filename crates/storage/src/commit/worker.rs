@@ -328,9 +328,8 @@ impl Worker {
             Ok(outcomes) => Ok(Done { outcomes, ridden }),
             Err(trouble) => {
                 // Its own fault, perhaps, such as room that the others would have had; the next group is to be spared it.
-                let failed =
-                    |(count, outcome): Ridden| (count, outcome.and(Err(Failure::Trouble(trouble.clone()))));
-                self.note_ride(ridden.map(failed));
+                let also = |_removed| Err(Failure::Trouble(trouble.clone()));
+                self.note_ride(ridden.map(|(count, outcome)| (count, outcome.and_then(also))));
                 Err(trouble)
             }
         }
