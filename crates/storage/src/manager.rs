@@ -112,7 +112,8 @@ impl Connector {
         tracing::error!(
             %error,
             "the disk failed while the log was moved into the database's file: the log is left as it is, holds all that was \
-             told, and grows; nothing is lost: look after the disk, make sure that there is room, end whatever else has this database open, and restart"
+             told, and grows; nothing is lost: look after the disk, make sure that there is room, end whatever else has \
+             this database open, and restart"
         );
     }
 

@@ -10,6 +10,7 @@ pub mod conformance;
 mod crypto;
 mod entropy;
 mod memory;
+mod mute;
 
 pub use builder::{
     AuthenticatorBuilder, ClientBuilder, PolicyBuilder, UserBuilder, a_client, a_policy, a_user,
@@ -19,3 +20,4 @@ pub use clock::ManualClock;
 pub use crypto::{FastDigest, PlainHasher, TestSigner, XorSealer};
 pub use entropy::SeededEntropy;
 pub use memory::MemoryStore;
+pub use mute::first_words;

@@ -1,7 +1,7 @@
 //! One source has signatures made without end, while others ask and connect.
 
 use std::{
-    io::{self, Read, Write},
+    io,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -32,33 +32,12 @@ const FRESH: usize = 12;
 /// What a correct client may wait for on a machine whose processors do other things too.
 const PROMPT: Duration = Duration::from_secs(3);
 
-/// A peer that never answers; what is said to it.
-#[derive(Debug)]
-struct Mute(Vec<u8>);
-
-impl Read for Mute {
-    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::WouldBlock.into())
-    }
-}
-
-impl Write for Mute {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The first words of a TLS client, which any number of connections may say.
 fn greeting() -> Vec<u8> {
-    match Caller::default().ssl(|_context| {}).connect(Mute(Vec::new())) {
-        Err(HandshakeError::WouldBlock(waiting)) => waiting.get_ref().0.clone(),
-        other => panic!("{:?}", other.map(|_stream| ()).map_err(|error| error.to_string())),
-    }
+    testkit::first_words(|peer| {
+        let greeted = Caller::default().ssl(|_context| {}).connect(peer);
+        assert!(matches!(greeted, Err(HandshakeError::WouldBlock(_))));
+    })
 }
 
 /// One source that connects, greets, and leaves when it is answered, or at once.
